@@ -1,0 +1,166 @@
+// Package connectors is the contract between the deliverer and the CRMs: what
+// can be asked of an account, how a change is put, and what kinds of errors
+// come back. Every CRM has a folder below this one. Policy (when to retry,
+// what is dead) is the deliverer's.
+package connectors
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+// Connector writes to one CRM account. It is safe for concurrent use and keeps
+// no state beyond tokens, limits and cached schemas.
+type Connector interface {
+	// Describe returns the named objects' fields. Objects that the account
+	// does not have are absent from the answer. Answers are cached for minutes.
+	Describe(ctx context.Context, objects []string) (Schema, error)
+
+	// Find looks records up by key; one Found per Match, in order. Not found
+	// and ambiguous are answers, not errors; the error is for the call as a
+	// whole, Found.Err for one Match.
+	Find(ctx context.Context, matches []Match) ([]Found, error)
+
+	// Write applies changes; one Result per Change, in order. Partial failure
+	// is normal. The changes of one call concern different records. The error
+	// is for the call as a whole: then no change's outcome is known to have
+	// been applied unless its Result says so.
+	Write(ctx context.Context, changes []Change) ([]Result, error)
+}
+
+// Options is what every connector is given beside its own settings.
+type Options struct {
+	Name      string         // in config.yaml
+	Country   string         // for numbers without country code: ISO 3166 code, such as DE
+	Zone      *time.Location // for dates without zone
+	Log       *slog.Logger
+	UserAgent string
+}
+
+// ID is the name of the field that stands for the CRM's own record id.
+const ID = "$id"
+
+// Value is what a field is to hold: string, bool, int, float64, time.Time,
+// event.Seconds, []any of those, or nil, which clears the field. Connectors
+// make it right for the CRM's type of field, or answer Invalid.
+type Value = any
+
+// Term is one field that must have one value.
+type Term struct {
+	Field string
+	Value Value
+}
+
+// Key is a set of fields that must all match; one Term mostly. The field ID
+// stands for the record's id.
+type Key []Term
+
+// Match asks for the records of an object by one of several keys.
+type Match struct {
+	Object string
+	Keys   []Key    // tried in this order; the first that finds a record wins
+	Read   []string // fields whose current values are wanted
+}
+
+// Found is the answer to a Match.
+type Found struct {
+	Records []Record // none: not found; several: ambiguous
+	Key     int      // index of the key that found them
+	Err     *Error
+}
+
+// Record is a record as the CRM has it.
+type Record struct {
+	ID       string
+	Modified time.Time        // zero if the CRM does not say
+	Created  time.Time        // zero if the CRM does not say
+	Fields   map[string]Value // those asked for; absent if empty in the CRM
+}
+
+// Change is one record to be written.
+type Change struct {
+	Object string
+	ID     string // of a known record: update it
+	// Key is used where ID is empty: update the record that it finds, else
+	// create one, in one step where the CRM can. Empty: create.
+	Key    Key
+	Fields map[string]Value // includes the key's fields, never ID
+	Links  []Link           // to be there afterwards; links that exist stay
+	// Attempted is when an earlier attempt at this very change began whose
+	// outcome is not known; zero if there was none. Write then makes sure
+	// that the record is not made twice: it looks before it creates.
+	Attempted time.Time
+}
+
+// Link ties the changed record to another one.
+type Link struct {
+	Object string // of the other record
+	ID     string // of the other record
+	Field  string // where the CRM links through a field: its name; else ""
+	Type   string // label of the association; "" is the CRM's default
+}
+
+// Result is the answer to a Change.
+type Result struct {
+	ID      string // of the record; also set beside Err if the record was written but, say, a link was not
+	Created bool
+	URL     string // for people, if the CRM has one
+	// Adjusted names fields whose value was shortened or otherwise made to
+	// fit, each with what was done.
+	Adjusted map[string]string
+	Err      *Error
+}
+
+// Schema holds objects by name.
+type Schema map[string]Object
+
+// Object is one kind of record.
+type Object struct {
+	Name   string // as rules and the API use it
+	Label  string
+	Fields map[string]Field // by the name that rules use
+}
+
+// FieldType is what a CRM field holds, in words common to all CRMs.
+type FieldType string
+
+// The types of CRM fields.
+const (
+	Text        FieldType = "text"
+	LongText    FieldType = "long text"
+	HTML        FieldType = "html"
+	Number      FieldType = "number"
+	Boolean     FieldType = "true/false"
+	Date        FieldType = "date"
+	DateTime    FieldType = "date and time"
+	Duration    FieldType = "duration"
+	Select      FieldType = "one option"
+	MultiSelect FieldType = "several options"
+	Email       FieldType = "e-mail"
+	Phone       FieldType = "phone"
+	URL         FieldType = "link"
+	Reference   FieldType = "linked records"
+	Other       FieldType = "other"
+)
+
+// Field describes one CRM field.
+type Field struct {
+	Name      string // as rules use it
+	ID        string // as the API uses it, if it differs
+	Label     string
+	Type      FieldType
+	Native    string   // the vendor's word for the type
+	Options   []Option // of selects
+	MaxLength int      // characters; 0: not known
+	ReadOnly  bool
+	Unique    bool   // the CRM itself refuses a second record with the same value
+	Unit      string // of durations: "ms", "s"
+	Target    string // of references: the object linked to
+}
+
+// Option is one choice of a select.
+type Option struct {
+	Value string // as the API wants it
+	Label string // as people see it
+}

@@ -1,0 +1,252 @@
+package diag
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gopkg.in/yaml.v3"
+)
+
+// File is one text that a person wrote.
+type File struct {
+	Name  string
+	lines []string
+}
+
+// Line returns the n-th line, counted from 1, or "".
+func (f *File) Line(n int) string {
+	if f == nil || n < 1 || n > len(f.lines) {
+		return ""
+	}
+	return f.lines[n-1]
+}
+
+// Shape is what a Node holds.
+type Shape int
+
+// The shapes of YAML nodes.
+const (
+	Scalar Shape = iota
+	Mapping
+	Sequence
+)
+
+// Node is a value in a YAML file together with its place. Its strings are
+// exactly what the file says: 0123 stays "0123".
+type Node struct {
+	Shape  Shape
+	Value  string // of a scalar, quotes and block style resolved
+	Quoted bool   // written with quotes or as a block: always text
+	Block  bool   // written as a block (| or >)
+	Null   bool   // empty, ~ or null, unquoted
+	Pairs  []Pair // of a mapping, in file order
+	Items  []*Node
+	Line   int
+	Column int
+	File   *File
+}
+
+// Pair is one key of a mapping with its value.
+type Pair struct {
+	Key   *Node
+	Value *Node
+}
+
+const (
+	maxYAML  = 4 << 20 // bytes of one file
+	maxDepth = 64      // levels of nesting
+)
+
+// ReadYAML reads one document. On problems the node holds what could be read
+// and may be nil. Refused are: more than one document, aliases, anchors, merge keys,
+// duplicate keys, keys that are not text, tabs for indentation, invalid UTF-8,
+// nesting over 64 levels and files over 4 MiB. An empty file is an empty mapping.
+func ReadYAML(name string, text []byte) (*Node, Problems) {
+	f := &File{Name: name}
+	if len(text) > maxYAML {
+		return nil, Problems{{Pos: Pos{File: name}, Message: fmt.Sprintf("the file has %d bytes; at most %d are read", len(text), maxYAML), Hint: "split it into several files"}}
+	}
+	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
+	f.lines = strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
+	if !utf8.Valid(text) {
+		return nil, Problems{f.invalidUTF8()}
+	}
+	if p, ok := f.tabIndent(); ok {
+		return nil, Problems{p}
+	}
+	dec := yaml.NewDecoder(bytes.NewReader(text))
+	var doc yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return &Node{Shape: Mapping, Line: 1, Column: 1, File: f}, nil
+		}
+		return nil, Problems{f.syntax(err)}
+	}
+	var second yaml.Node
+	if err := dec.Decode(&second); err == nil {
+		return nil, Problems{f.problem(second.Line, 1, "a second document begins here", "keep one document a file: take out the line ---")}
+	} else if !errors.Is(err, io.EOF) {
+		return nil, Problems{f.syntax(err)}
+	}
+	r := reader{file: f}
+	n := r.node(doc.Content[0], 0)
+	return n, r.problems
+}
+
+type reader struct {
+	file     *File
+	problems Problems
+}
+
+func (r *reader) add(y *yaml.Node, message, hint string) {
+	r.problems = append(r.problems, r.file.problem(y.Line, y.Column, message, hint))
+}
+
+func (r *reader) node(y *yaml.Node, depth int) *Node {
+	n := &Node{Line: y.Line, Column: y.Column, File: r.file, Value: y.Value}
+	if depth > maxDepth {
+		r.add(y, fmt.Sprintf("nested deeper than %d levels", maxDepth), "")
+		return n
+	}
+	if y.Anchor != "" {
+		r.add(y, "anchors (&"+y.Anchor+") are not supported", "write the value out, or put it into a table")
+	}
+	switch y.Kind {
+	case yaml.ScalarNode:
+		n.Quoted = y.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle|yaml.LiteralStyle|yaml.FoldedStyle) != 0
+		n.Block = y.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+		n.Null = !n.Quoted && y.Tag == "!!null"
+	case yaml.MappingNode:
+		n.Shape = Mapping
+		r.pairs(n, y, depth)
+	case yaml.SequenceNode:
+		n.Shape = Sequence
+		for _, item := range y.Content {
+			n.Items = append(n.Items, r.node(item, depth+1))
+		}
+	case yaml.AliasNode:
+		r.add(y, "aliases (*"+y.Value+") are not supported", "write the value out, or put it into a table")
+	}
+	return n
+}
+
+func (r *reader) pairs(n *Node, y *yaml.Node, depth int) {
+	seen := map[string]int{}
+	for i := 0; i+1 < len(y.Content); i += 2 {
+		k, v := y.Content[i], y.Content[i+1]
+		switch {
+		case k.Kind != yaml.ScalarNode:
+			r.add(k, "a key must be plain text", "quote text that begins with { or [")
+			continue
+		case k.Tag == "!!merge":
+			r.add(k, "merge keys (<<) are not supported", "write the keys out")
+			continue
+		}
+		if first, twice := seen[k.Value]; twice {
+			p := r.file.problem(k.Line, k.Column, fmt.Sprintf("the key %q stands here a second time; the first is in line %d", k.Value, first), "keep one of the two")
+			p.Width = utf8.RuneCountInString(k.Value)
+			r.problems = append(r.problems, p)
+			continue
+		}
+		seen[k.Value] = k.Line
+		n.Pairs = append(n.Pairs, Pair{Key: r.node(k, depth+1), Value: r.node(v, depth+1)})
+	}
+}
+
+func (f *File) problem(line, column int, message, hint string) Problem {
+	return Problem{Pos: Pos{f.Name, line, column}, Width: 1, Message: message, Hint: hint, Line: f.Line(line)}
+}
+
+func (f *File) invalidUTF8() Problem {
+	for i, l := range f.lines {
+		if !utf8.ValidString(l) {
+			return f.problem(i+1, 1, "the line is not valid UTF-8", "save the file as UTF-8")
+		}
+	}
+	return Problem{Pos: Pos{File: f.Name}, Message: "the file is not valid UTF-8", Hint: "save the file as UTF-8"}
+}
+
+// tabIndent finds a tab in the indentation, which YAML forbids and reports in
+// words that help nobody. Lines of block text may hold tabs behind their
+// blanks; a line that begins with a tab is wrong everywhere.
+func (f *File) tabIndent() (Problem, bool) {
+	for i, l := range f.lines {
+		if strings.HasPrefix(l, "\t") && strings.TrimSpace(l) != "" {
+			return f.problem(i+1, 1, "a tab at the beginning of the line", "indent with blanks; YAML does not allow tabs"), true
+		}
+	}
+	return Problem{}, false
+}
+
+var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
+
+// syntax turns the parser's message into a Problem. The parser's line is
+// sometimes that of the block's beginning, so the words say "near".
+func (f *File) syntax(err error) Problem {
+	message := err.Error()
+	line := 0
+	if m := yamlLine.FindStringSubmatch(message); m != nil {
+		line, _ = strconv.Atoi(m[1])
+		message = strings.TrimPrefix(message, m[0])
+	}
+	hint := ""
+	switch {
+	case strings.Contains(message, "mapping values are not allowed"):
+		message, hint = "a colon and a blank (: ) stand inside an unquoted value", "put the whole value in quotes"
+		line = f.doubleColon(line)
+	case strings.Contains(message, "could not find expected ':'"):
+		message, hint = "a key without a colon, or lines indented differently", "write key: value, and indent all keys of a block alike"
+	case strings.Contains(message, "found unexpected end of stream"):
+		message, hint = "a quote is not closed", "add the closing quote"
+		line = f.openQuote(line)
+	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-' indicator"):
+		message, hint = "the indentation is wrong near this line, or a quote is missing", "indent all keys of a block alike"
+	case strings.Contains(message, "cannot start any token"):
+		message, hint = "a value begins with a character that YAML keeps for itself", "put the value in quotes"
+	case strings.Contains(message, "exceeded max depth"):
+		message = fmt.Sprintf("nested deeper than %d levels", maxDepth)
+	}
+	if line == 0 {
+		line = 1
+	}
+	p := f.problem(line, 1+len(f.Line(line))-len(strings.TrimLeft(f.Line(line), " ")), message, hint)
+	if hint == "put the whole value in quotes" {
+		if i := lastColon(f.Line(line)); i >= 0 {
+			p.Pos.Column = utf8.RuneCountInString(f.Line(line)[:i]) + 1
+		}
+	}
+	return p
+}
+
+func lastColon(line string) int { return strings.LastIndex(line, ": ") }
+
+// doubleColon looks from the reported line for the one with two colons, as
+// the parser names the line before or after it at times.
+func (f *File) doubleColon(line int) int {
+	for _, n := range []int{line, line + 1, line - 1} {
+		if strings.Count(f.Line(n), ": ") > 1 {
+			return n
+		}
+	}
+	return max(line, 1)
+}
+
+// openQuote looks upwards from the end for the first line with an odd number
+// of one kind of quote.
+func (f *File) openQuote(line int) int {
+	for n := 1; n <= len(f.lines); n++ {
+		l := f.Line(n)
+		if i := strings.Index(l, ": "); i >= 0 {
+			if v := strings.TrimSpace(l[i+2:]); v != "" && (v[0] == '"' || v[0] == '\'') && strings.Count(v, v[:1])%2 == 1 {
+				return n
+			}
+		}
+	}
+	return line
+}

@@ -1,0 +1,318 @@
+// Package store is the contract of the ledger: what is on disk of events,
+// deliveries, links to CRM records and what was last written there. bolt is
+// the implementation for one daemon. The suite in storetest holds every
+// implementation to the promises written here.
+//
+// The ledger knows nothing of rules, vendors or CRMs.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+)
+
+// Errors that callers tell apart with errors.Is.
+var (
+	ErrNotFound = errors.New("not in the ledger")
+	ErrClosed   = errors.New("the ledger is closed")
+	// ErrFull: the disk is full; nothing of the commit was kept. It goes away
+	// by itself when space returns.
+	ErrFull = errors.New("no space left for the ledger")
+	// ErrBroken: a commit failed in a way that makes the file doubtful. The
+	// ledger takes nothing more until it is opened anew.
+	ErrBroken = errors.New("the ledger had an input/output error and must be opened anew")
+	// ErrLocked: another process has the ledger open.
+	ErrLocked = errors.New("another process has the ledger open")
+	// ErrCorrupt: a record or the file is damaged.
+	ErrCorrupt = errors.New("the ledger is damaged")
+	// ErrSchema: the ledger was written by a newer crmsyncd.
+	ErrSchema = errors.New("the ledger was written by a newer crmsyncd")
+)
+
+// Ledger keeps everything. It is safe for concurrent use. Methods that write
+// return only after the change is on disk; many callers share one sync. When
+// ctx ends first, its error is returned and the change may still be kept.
+type Ledger interface {
+	// Append keeps an event, unless it is there already under the same
+	// delivery id or content key (both per source; the content key also
+	// across sources of one vendor). Event.Seq is given by the ledger and counts
+	// up from 1.
+	Append(ctx context.Context, e Event) (Receipt, error)
+
+	// Unplanned returns events for which Plan was not called yet, in order
+	// of Seq, quarantined ones left out. At most limit events and, but for the
+	// first, maxBytes of bodies.
+	Unplanned(ctx context.Context, limit, maxBytes int) ([]Event, error)
+	// Plan says to which connectors events go; none: no rule wanted it. A
+	// delivery that exists already is left as it is, unless the event is being
+	// replayed: then it waits again.
+	Plan(ctx context.Context, plans []Plan) error
+
+	// Due returns waiting deliveries of a connector that may be tried now,
+	// grouped by lane and in order within each: a lane is there only if its
+	// first delivery is due, and then with those behind it, as far as limit
+	// (deliveries) and maxBytes (of bodies, but for the first delivery)
+	// allow. Lanes for which busy returns true are left out. next is when the
+	// first of the lanes not returned becomes due; zero if none waits, and
+	// not after now if limits cut the answer short.
+	Due(ctx context.Context, connector string, now time.Time, busy func(lane string) bool, limit, maxBytes int) (work []Work, next time.Time, err error)
+	// Settle keeps the news of deliveries, links and heads of several
+	// deliveries in one commit.
+	Settle(ctx context.Context, updates []Update) error
+
+	// Links returns the ids of the records known under the keys, "" where
+	// none is; one per key, in order.
+	Links(ctx context.Context, keys []LinkKey) ([]string, error)
+	// Heads returns what was last written to the records; nil where nothing
+	// was; one per key, in order.
+	Heads(ctx context.Context, keys []RecordKey) ([]Head, error)
+
+	// Event returns one event with its deliveries, or ErrNotFound.
+	Event(ctx context.Context, seq uint64) (View, error)
+	// Events returns events that pass the filter, newest first.
+	Events(ctx context.Context, f EventFilter) ([]View, error)
+	// Deliveries returns deliveries that pass the filter, newest event first.
+	Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error)
+	// Replay has events planned again, as if they had just come: all their
+	// deliveries wait again. Quarantined events lose their Problem once
+	// Requeue says how they parse now. Unknown seqs: ErrNotFound.
+	Replay(ctx context.Context, events []Requeue) error
+	// Retry makes dead or waiting deliveries due at once, their attempts
+	// counted anew.
+	Retry(ctx context.Context, ids []DeliveryID) error
+	// Discard ends deliveries that are not done, with a reason.
+	Discard(ctx context.Context, ids []DeliveryID, reason string) error
+	// Stats counts; it takes no time that grows with the ledger.
+	Stats(ctx context.Context) (Stats, error)
+	// Verify reads every record and returns what is damaged; progress may be nil.
+	Verify(ctx context.Context, progress func(done, total int)) ([]Damage, error)
+
+	// Close waits for commits under way and marks the file as closed cleanly.
+	Close() error
+}
+
+// Event is an event as kept: the payload, and what orders and identifies it.
+// The common model is parsed from Body again when it is needed.
+type Event struct {
+	Seq         uint64
+	Source      string
+	Vendor      string
+	Type        event.Type
+	Origin      event.Origin
+	OccurredAt  time.Time // vendor's clock; ReceivedAt where the vendor gives none
+	ReceivedAt  time.Time
+	Rank        uint8
+	Lane        string // never empty
+	DeliveryID  string // the vendor's id of the message, or ""
+	ContentKey  string // identity of the occurrence, or ""
+	Problem     string // why it is in quarantine, or ""
+	ContentType string
+	Body        []byte
+}
+
+// ID is the event's id as people see it: evt_ and Seq.
+func (e Event) ID() string { return EventID(e.Seq) }
+
+// EventID gives the id of an event by its Seq.
+func EventID(seq uint64) string { return "evt_" + strconv.FormatUint(seq, 10) }
+
+// ParseEventID gives the Seq of an id; with or without evt_.
+func ParseEventID(id string) (uint64, error) {
+	n, err := strconv.ParseUint(strings.TrimPrefix(id, "evt_"), 10, 64)
+	if err != nil || n == 0 {
+		return 0, fmt.Errorf("%q is no event id (they look like evt_17)", id)
+	}
+	return n, nil
+}
+
+// Receipt is the answer to Append.
+type Receipt struct {
+	Seq       uint64 // of the event kept, or of the first one if Duplicate
+	Duplicate bool   // nothing was kept: the ledger has it already
+	// Conflict: the delivery id is known with another body. The event was
+	// kept in quarantine.
+	Conflict bool
+}
+
+// Plan is the connectors that an event goes to.
+type Plan struct {
+	Seq        uint64
+	Connectors []string
+}
+
+// State is where a delivery stands.
+type State string
+
+// The states of a delivery.
+const (
+	Waiting   State = "waiting"
+	Done      State = "done"
+	Dead      State = "dead"
+	Discarded State = "discarded"
+)
+
+// The further states of an event. An event with deliveries is waiting if one
+// of them is, else dead if one is, else done (discarded ones do not count).
+const (
+	Unmatched   State = "unmatched"   // no rule wanted it
+	Quarantined State = "quarantined" // authentic, but not understood
+)
+
+// DeliveryID names a delivery: one event on its way to one connector.
+type DeliveryID struct {
+	Seq       uint64
+	Connector string
+}
+
+// String gives the id as people see it, such as evt_17.hubspot.
+func (id DeliveryID) String() string { return EventID(id.Seq) + "." + id.Connector }
+
+// ParseDeliveryID reads what String gives.
+func ParseDeliveryID(s string) (DeliveryID, error) {
+	ev, connector, ok := strings.Cut(s, ".")
+	if !ok || connector == "" {
+		return DeliveryID{}, fmt.Errorf("%q is no delivery id (they look like evt_17.hubspot)", s)
+	}
+	seq, err := ParseEventID(ev)
+	return DeliveryID{seq, connector}, err
+}
+
+// Delivery is one event on its way to one connector.
+type Delivery struct {
+	ID         DeliveryID
+	State      State
+	Source     string
+	Type       event.Type
+	Lane       string
+	OccurredAt time.Time
+	Rank       uint8
+	Attempts   int       // that counted against it
+	Due        time.Time // of a waiting one: not before
+	Kind       string    // kind of the last error, or ""
+	Reason     string    // for people: why it waits, is dead or was discarded
+	Records    []Record  // by step: what became of each record so far
+	CreatedAt  time.Time
+	UpdatedAt  time.Time
+}
+
+// Record is what became of one record of a delivery.
+type Record struct {
+	Rule   string `json:"rule"`
+	Object string `json:"object"`
+	ID     string `json:"id,omitempty"`
+	URL    string `json:"url,omitempty"`
+	// Action is created, updated, unchanged or skipped; "" while it is not done.
+	Action string `json:"action,omitempty"`
+	Note   string `json:"note,omitempty"` // for people: why it was skipped, what was shortened
+	// Attempted is when an attempt to create it began whose outcome is not
+	// known; zero otherwise.
+	Attempted time.Time `json:"attempted,omitzero"`
+}
+
+// Work is a delivery with its event.
+type Work struct {
+	Delivery Delivery
+	Event    Event
+}
+
+// LinkKey is a key under which a record of a CRM is known.
+type LinkKey struct {
+	Connector string
+	Object    string
+	Field     string // fields of a composed key are joined with +
+	Value     string
+}
+
+// RecordKey names a record of a CRM.
+type RecordKey struct {
+	Connector string
+	Object    string
+	ID        string
+}
+
+// Head is what was last written to a record, by field.
+type Head map[string]FieldHead
+
+// FieldHead is the version and the value last written to a field.
+type FieldHead struct {
+	At   time.Time `json:"at"` // OccurredAt of the event
+	Rank uint8     `json:"rank,omitempty"`
+	Seq  uint64    `json:"seq"`
+	Hash uint64    `json:"hash"` // of the value; see the deliverer
+}
+
+// Update is the news of one delivery.
+type Update struct {
+	Delivery Delivery           // replaces the one kept
+	Links    map[LinkKey]string // ids by key; "" forgets the key
+	Heads    map[RecordKey]Head // fields are added to those kept; nil forgets the record
+}
+
+// Requeue is an event to be planned again, with what its payload says by
+// today's parser.
+type Requeue struct {
+	Seq        uint64
+	Type       event.Type
+	OccurredAt time.Time
+	Rank       uint8
+	Lane       string
+	Problem    string // still not understood: it stays in quarantine
+}
+
+// View is an event with its state and deliveries.
+type View struct {
+	Event      Event
+	State      State
+	Deliveries []Delivery
+}
+
+// EventFilter chooses events; zero fields choose all.
+type EventFilter struct {
+	State  State
+	Source string
+	Type   event.Type
+	Since  time.Time // received at or after
+	Until  time.Time // received before
+	Before uint64    // Seq below this, for paging
+	Limit  int       // 0: 100
+}
+
+// DeliveryFilter chooses deliveries; zero fields choose all.
+type DeliveryFilter struct {
+	State     State
+	Connector string
+	Before    uint64 // event's Seq below this, for paging
+	Limit     int    // 0: 100
+}
+
+// Stats counts what is in the ledger.
+type Stats struct {
+	Events      uint64
+	Quarantined uint64
+	Unplanned   uint64
+	Connectors  map[string]ConnectorStats
+	Bytes       int64 // of the file
+}
+
+// ConnectorStats counts the deliveries of one connector.
+type ConnectorStats struct {
+	Waiting uint64
+	Done    uint64
+	Dead    uint64
+	// OldestWaiting is when the event was received that waits longest (by
+	// Seq); zero if none waits.
+	OldestWaiting time.Time
+}
+
+// Damage is one damaged record.
+type Damage struct {
+	Bucket string
+	Key    string // printable
+	What   string
+}
