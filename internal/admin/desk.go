@@ -1,0 +1,222 @@
+// Package admin is what people see and do: events, deliveries, status. Desk
+// does it on a ledger, Handler serves a Desk over HTTP on the admin address,
+// and Client is the same Desk seen from another process. Sign-in, the
+// dashboard and changes of settings are not here.
+package admin
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Operations is what people can do, whether the daemon runs (Client) or not
+// (Desk on the opened ledger).
+type Operations interface {
+	Status(ctx context.Context) (Status, error)
+	Events(ctx context.Context, f store.EventFilter) ([]Event, error)
+	Event(ctx context.Context, seq uint64) (Event, error)
+	Deliveries(ctx context.Context, f store.DeliveryFilter) ([]Delivery, error)
+	// Replay has events go their way again; what is in a CRM already is not
+	// made twice.
+	Replay(ctx context.Context, seqs []uint64) error
+	// Retry has dead or waiting deliveries tried at once.
+	Retry(ctx context.Context, ids []store.DeliveryID) error
+	// Discard ends deliveries that are not done, for a reason.
+	Discard(ctx context.Context, ids []store.DeliveryID, reason string) error
+}
+
+// Event is an event with what became of it. Its JSON has the keys of the
+// common model and state, problem, delivery_id and deliveries.
+type Event struct {
+	event.Event
+	State      store.State `json:"state"`
+	Problem    string      `json:"problem,omitempty"`
+	DeliveryID string      `json:"delivery_id,omitempty"`
+	Deliveries []Delivery  `json:"deliveries"`
+}
+
+// Delivery is one event on its way to one connector.
+type Delivery struct {
+	ID         string         `json:"id"`
+	Event      string         `json:"event"`
+	Type       event.Type     `json:"type"`
+	Source     string         `json:"source"`
+	Connector  string         `json:"connector"`
+	State      store.State    `json:"state"`
+	Attempts   int            `json:"attempts"`
+	Due        time.Time      `json:"due,omitzero"`
+	Kind       string         `json:"kind,omitempty"`
+	Reason     string         `json:"reason,omitempty"`
+	Records    []store.Record `json:"records"`
+	OccurredAt time.Time      `json:"occurred_at,omitzero"`
+	CreatedAt  time.Time      `json:"created_at,omitzero"`
+	UpdatedAt  time.Time      `json:"updated_at,omitzero"`
+}
+
+// Status is how the daemon fares.
+type Status struct {
+	Version    string      `json:"version"`
+	Running    bool        `json:"running"`
+	Ready      bool        `json:"ready"`
+	NotReady   string      `json:"not_ready,omitempty"` // why
+	StartedAt  time.Time   `json:"started_at,omitzero"`
+	Settings   Settings    `json:"settings"`
+	Events     uint64      `json:"events"`
+	Quarantine uint64      `json:"quarantined"`
+	Unplanned  uint64      `json:"unplanned"`
+	Bytes      int64       `json:"ledger_bytes"`
+	Sources    []Source    `json:"sources"`
+	Connectors []Connector `json:"connectors"`
+}
+
+// Settings tells which settings are in force.
+type Settings struct {
+	LoadedAt time.Time `json:"loaded_at,omitzero"`
+	FailedAt time.Time `json:"failed_at,omitzero"` // of a reload that changed nothing
+	Failure  string    `json:"failure,omitempty"`
+}
+
+// Source is one configured source.
+type Source struct {
+	Name string `json:"name"`
+	Type string `json:"type"`
+}
+
+// Connector is one configured connector with its queue.
+type Connector struct {
+	Name          string    `json:"name"`
+	Type          string    `json:"type"`
+	State         string    `json:"state"`
+	Reason        string    `json:"reason,omitempty"`
+	Until         time.Time `json:"until,omitzero"`
+	Waiting       uint64    `json:"waiting"`
+	Done          uint64    `json:"done"`
+	Dead          uint64    `json:"dead"`
+	OldestWaiting time.Time `json:"oldest_waiting,omitzero"`
+}
+
+// Desk does Operations on a ledger.
+type Desk struct {
+	Ledger store.Ledger
+	Parse  func(store.Event) (*event.Event, error)
+	// Reparse says what today's parser makes of a stored payload.
+	Reparse func(store.Event) store.Requeue
+	// Fill completes a Status with what only the running daemon knows.
+	Fill func(*Status)
+	// Wake is called after something may have become due.
+	Wake func()
+}
+
+var _ Operations = (*Desk)(nil)
+
+// Status implements Operations.
+func (d *Desk) Status(ctx context.Context) (Status, error) {
+	st, err := d.Ledger.Stats(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	s := Status{Events: st.Events, Quarantine: st.Quarantined, Unplanned: st.Unplanned, Bytes: st.Bytes}
+	for name, c := range st.Connectors {
+		s.Connectors = append(s.Connectors, Connector{Name: name, State: "unknown", Waiting: c.Waiting, Done: c.Done, Dead: c.Dead, OldestWaiting: c.OldestWaiting})
+	}
+	if d.Fill != nil {
+		d.Fill(&s)
+	}
+	slices.SortFunc(s.Connectors, func(a, b Connector) int { return cmp.Compare(a.Name, b.Name) })
+	return s, nil
+}
+
+// Events implements Operations; the raw payloads are left out.
+func (d *Desk) Events(ctx context.Context, f store.EventFilter) ([]Event, error) {
+	views, err := d.Ledger.Events(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Event, len(views))
+	for i, v := range views {
+		out[i] = d.view(v)
+		out[i].Raw = nil
+	}
+	return out, nil
+}
+
+// Event implements Operations.
+func (d *Desk) Event(ctx context.Context, seq uint64) (Event, error) {
+	v, err := d.Ledger.Event(ctx, seq)
+	if err != nil {
+		return Event{}, err
+	}
+	return d.view(v), nil
+}
+
+func (d *Desk) view(v store.View) Event {
+	e := Event{State: v.State, Problem: v.Event.Problem, DeliveryID: v.Event.DeliveryID, Deliveries: make([]Delivery, len(v.Deliveries))}
+	if ev, err := d.Parse(v.Event); err == nil {
+		e.Event = *ev
+	} else {
+		e.Event = event.Event{ID: v.Event.ID(), Type: v.Event.Type, Source: v.Event.Source, Vendor: v.Event.Vendor, OccurredAt: v.Event.OccurredAt, ReceivedAt: v.Event.ReceivedAt, Origin: v.Event.Origin}
+	}
+	for i, x := range v.Deliveries {
+		e.Deliveries[i] = view(x)
+	}
+	return e
+}
+
+func view(d store.Delivery) Delivery {
+	if d.Records == nil {
+		d.Records = []store.Record{}
+	}
+	return Delivery{
+		ID: d.ID.String(), Event: store.EventID(d.ID.Seq), Type: d.Type, Source: d.Source, Connector: d.ID.Connector, State: d.State,
+		Attempts: d.Attempts, Due: d.Due, Kind: d.Kind, Reason: d.Reason, Records: d.Records,
+		OccurredAt: d.OccurredAt, CreatedAt: d.CreatedAt, UpdatedAt: d.UpdatedAt,
+	}
+}
+
+// Deliveries implements Operations.
+func (d *Desk) Deliveries(ctx context.Context, f store.DeliveryFilter) ([]Delivery, error) {
+	list, err := d.Ledger.Deliveries(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Delivery, len(list))
+	for i, x := range list {
+		out[i] = view(x)
+	}
+	return out, nil
+}
+
+// Replay implements Operations.
+func (d *Desk) Replay(ctx context.Context, seqs []uint64) error {
+	requeue := make([]store.Requeue, len(seqs))
+	for i, seq := range seqs {
+		v, err := d.Ledger.Event(ctx, seq)
+		if err != nil {
+			return err
+		}
+		requeue[i] = d.Reparse(v.Event)
+	}
+	return d.then(d.Ledger.Replay(ctx, requeue))
+}
+
+// Retry implements Operations.
+func (d *Desk) Retry(ctx context.Context, ids []store.DeliveryID) error {
+	return d.then(d.Ledger.Retry(ctx, ids))
+}
+
+// Discard implements Operations.
+func (d *Desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
+	return d.then(d.Ledger.Discard(ctx, ids, reason))
+}
+
+func (d *Desk) then(err error) error {
+	if err == nil && d.Wake != nil {
+		d.Wake()
+	}
+	return err
+}

@@ -1,0 +1,218 @@
+package admin
+
+import (
+	"encoding/json"
+	"errors"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Handler serves ops as JSON below /api/, /healthz, /readyz and, if metrics is
+// not nil, /metrics. It answers only to loopback names in Host and to no
+// cross-origin request, as pages in an administrator's browser must not
+// reach it.
+func Handler(ops Operations, metrics http.Handler) http.Handler {
+	h := &handler{ops}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", h.healthz)
+	mux.HandleFunc("GET /readyz", h.readyz)
+	if metrics != nil {
+		mux.Handle("GET /metrics", metrics)
+	}
+	mux.HandleFunc("GET /api/status", h.status)
+	mux.HandleFunc("GET /api/events", h.events)
+	mux.HandleFunc("GET /api/events/{id}", h.event)
+	mux.HandleFunc("GET /api/deliveries", h.deliveries)
+	mux.HandleFunc("POST /api/events/replay", h.replay)
+	mux.HandleFunc("POST /api/deliveries/retry", h.retry)
+	mux.HandleFunc("POST /api/deliveries/discard", h.discard)
+	return localOnly(http.NewCrossOriginProtection().Handler(mux))
+}
+
+type handler struct{ ops Operations }
+
+// localOnly refuses requests whose Host is no loopback name, such as those of
+// a page that had its name rebound to 127.0.0.1.
+func localOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host := r.Host
+		if h, _, err := net.SplitHostPort(host); err == nil {
+			host = h
+		}
+		ip := net.ParseIP(strings.Trim(host, "[]"))
+		if host != "localhost" && host != "crmsyncd" && (ip == nil || !ip.IsLoopback()) {
+			fail(w, http.StatusMisdirectedRequest, "the admin side answers to loopback names only")
+			return
+		}
+		w.Header().Set("X-Content-Type-Options", "nosniff")
+		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		w.Header().Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+func (h *handler) healthz(w http.ResponseWriter, r *http.Request) {
+	reply(w, map[string]string{"status": "ok"}, nil)
+}
+
+func (h *handler) readyz(w http.ResponseWriter, r *http.Request) {
+	s, err := h.ops.Status(r.Context())
+	switch {
+	case err != nil:
+		fail(w, http.StatusServiceUnavailable, err.Error())
+	case !s.Ready:
+		fail(w, http.StatusServiceUnavailable, s.NotReady)
+	default:
+		reply(w, map[string]string{"status": "ready"}, nil)
+	}
+}
+
+func (h *handler) status(w http.ResponseWriter, r *http.Request) {
+	s, err := h.ops.Status(r.Context())
+	reply(w, s, err)
+}
+
+func (h *handler) events(w http.ResponseWriter, r *http.Request) {
+	f, err := eventFilter(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	list, err := h.ops.Events(r.Context(), f)
+	reply(w, list, err)
+}
+
+func (h *handler) event(w http.ResponseWriter, r *http.Request) {
+	seq, err := store.ParseEventID(r.PathValue("id"))
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	e, err := h.ops.Event(r.Context(), seq)
+	reply(w, e, err)
+}
+
+func (h *handler) deliveries(w http.ResponseWriter, r *http.Request) {
+	f, err := deliveryFilter(r.URL.Query())
+	if err != nil {
+		fail(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	list, err := h.ops.Deliveries(r.Context(), f)
+	reply(w, list, err)
+}
+
+// order is the body of a POST.
+type order struct {
+	IDs    []string `json:"ids"`
+	Reason string   `json:"reason,omitempty"`
+}
+
+const maxOrder = 4 << 20 // bytes
+
+func (h *handler) replay(w http.ResponseWriter, r *http.Request) {
+	withOrder(w, r, store.ParseEventID, func(seqs []uint64, _ string) error { return h.ops.Replay(r.Context(), seqs) })
+}
+
+func (h *handler) retry(w http.ResponseWriter, r *http.Request) {
+	withOrder(w, r, store.ParseDeliveryID, func(ids []store.DeliveryID, _ string) error { return h.ops.Retry(r.Context(), ids) })
+}
+
+func (h *handler) discard(w http.ResponseWriter, r *http.Request) {
+	withOrder(w, r, store.ParseDeliveryID, func(ids []store.DeliveryID, reason string) error {
+		return h.ops.Discard(r.Context(), ids, reason)
+	})
+}
+
+func withOrder[T any](w http.ResponseWriter, r *http.Request, parse func(string) (T, error), do func([]T, string) error) {
+	var o order
+	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&o); err != nil {
+		fail(w, http.StatusBadRequest, `the body must be {"ids": […]}`)
+		return
+	}
+	ids := make([]T, len(o.IDs))
+	for i, s := range o.IDs {
+		id, err := parse(s)
+		if err != nil {
+			fail(w, http.StatusBadRequest, err.Error())
+			return
+		}
+		ids[i] = id
+	}
+	reply(w, map[string]int{"changed": len(ids)}, do(ids, o.Reason))
+}
+
+func reply(w http.ResponseWriter, v any, err error) {
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		fail(w, http.StatusNotFound, err.Error())
+	case err != nil:
+		fail(w, http.StatusInternalServerError, err.Error())
+	default:
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(v)
+	}
+}
+
+func fail(w http.ResponseWriter, status int, message string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": message})
+}
+
+func eventFilter(q url.Values) (f store.EventFilter, err error) {
+	f.State, f.Source, f.Type = store.State(q.Get("state")), q.Get("source"), event.Type(q.Get("type"))
+	if f.Limit, err = number(q.Get("limit")); err != nil {
+		return f, err
+	}
+	if s := q.Get("before"); s != "" {
+		if f.Before, err = store.ParseEventID(s); err != nil {
+			return f, err
+		}
+	}
+	if f.Since, err = instant(q.Get("since")); err != nil {
+		return f, err
+	}
+	f.Until, err = instant(q.Get("until"))
+	return f, err
+}
+
+func deliveryFilter(q url.Values) (f store.DeliveryFilter, err error) {
+	f.State, f.Connector = store.State(q.Get("state")), q.Get("connector")
+	if f.Limit, err = number(q.Get("limit")); err != nil {
+		return f, err
+	}
+	if s := q.Get("before"); s != "" {
+		f.Before, err = store.ParseEventID(s)
+	}
+	return f, err
+}
+
+func number(s string) (int, error) {
+	if s == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 0 {
+		return 0, errors.New("limit must be a whole number")
+	}
+	return n, nil
+}
+
+func instant(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return t, errors.New("times are written like 2026-03-04T09:30:00Z")
+	}
+	return t, nil
+}
