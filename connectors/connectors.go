@@ -23,7 +23,8 @@ type Connector interface {
 	Find(ctx context.Context, matches []Match) ([]Found, error)
 
 	// Write applies changes; one Result per Change, in order. Partial failure
-	// is normal. The changes of one call concern different records. The error
+	// is normal. The changes of one call concern different records; those of
+	// the same Lane are applied in their order. The error
 	// is for the call as a whole: then no change's outcome is known to have
 	// been applied unless its Result says so.
 	Write(ctx context.Context, changes []Change) ([]Result, error)
@@ -87,6 +88,7 @@ type Change struct {
 	Key    Key
 	Fields map[string]Value // includes the key's fields, never ID
 	Links  []Link           // to be there afterwards; links that exist stay
+	Lane   string           // the contact concerned; "" has no order to keep
 	// Attempted is when an earlier attempt at this very change began whose
 	// outcome is not known; zero if there was none. Write then makes sure
 	// that the record is not made twice: it looks before it creates.
@@ -106,6 +108,9 @@ type Result struct {
 	ID      string // of the record; also set beside Err if the record was written but, say, a link was not
 	Created bool
 	URL     string // for people, if the CRM has one
+	// Fields holds the written fields' values as Find would return them now,
+	// where the CRM answers them; else nil.
+	Fields map[string]Value
 	// Adjusted names fields whose value was shortened or otherwise made to
 	// fit, each with what was done.
 	Adjusted map[string]string
@@ -120,6 +125,19 @@ type Object struct {
 	Name   string // as rules and the API use it
 	Label  string
 	Fields map[string]Field // by the name that rules use
+}
+
+// Field returns the field of a name, or of an ID where rules name fields so.
+func (o Object) Field(name string) (Field, bool) {
+	if f, ok := o.Fields[name]; ok {
+		return f, true
+	}
+	for _, f := range o.Fields {
+		if f.ID != "" && f.ID == name {
+			return f, true
+		}
+	}
+	return Field{}, false
 }
 
 // FieldType is what a CRM field holds, in words common to all CRMs.

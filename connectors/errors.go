@@ -3,6 +3,7 @@ package connectors
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 )
@@ -91,6 +92,17 @@ func (e *Error) Error() string {
 
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
+
+var vendorCode = regexp.MustCompile(`^[A-Z0-9_]{1,64}$`)
+
+// VendorCode gives a code from a vendor's answer if it looks like one, else
+// "": an answer may hold anything, also a customer's data.
+func VendorCode(s string) string {
+	if vendorCode.MatchString(s) {
+		return s
+	}
+	return ""
+}
 
 // AsError returns err as an *Error; other errors, such as a cancelled context,
 // become Transient.

@@ -69,7 +69,8 @@ type Field struct {
 	Pos   diag.Pos
 }
 
-// Link ties the record to an earlier record of the same rule.
+// Link ties the record to an earlier record of the same rule. That record may
+// be skipped; then the deliverer drops the link and says so.
 type Link struct {
 	To    int    // index into Plan.Records
 	Field string // of a connector that links through a field; "" otherwise

@@ -1,7 +1,8 @@
 // Package sources is the contract between the receiver and the vendors whose
 // webhooks come in: prove the sender, and read the payload into the common
-// model. Every vendor has a folder below this one. Nothing here stores events
-// or answers requests.
+// model. Every vendor has a folder below this one. Beside the contract stands
+// what vendors share: Standard Webhooks signatures, strict reading of JSON,
+// phone numbers. Nothing here stores events or answers requests.
 package sources
 
 import (
@@ -75,3 +76,13 @@ func (r *Refusal) Error() string { return r.Reason }
 
 // Unauthentic is a Refusal with status 401.
 func Unauthentic(reason string) *Refusal { return &Refusal{http.StatusUnauthorized, reason} }
+
+// Sampler is a Source that can make up payloads as its vendor sends them, with
+// invented people: for `crmsyncd send`, the demo and benchmarks.
+type Sampler interface {
+	// Samples names the kinds of payload.
+	Samples() []string
+	// Sample makes one of a kind; n chooses the person and the call, at is when
+	// it happened. The same arguments give the same payload.
+	Sample(kind string, n int, at time.Time) ([]byte, error)
+}

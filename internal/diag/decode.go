@@ -1,6 +1,7 @@
 package diag
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -23,7 +24,7 @@ func (n *Node) Pos() Pos { return Pos{n.File.Name, n.Line, n.Column} }
 func (n *Node) Problem(message, hint string) Problem {
 	p := n.File.problem(n.Line, n.Column, message, hint)
 	if n.Shape == Scalar && !n.Block {
-		p.Width = utf8.RuneCountInString(n.Value)
+		p.Width = utf8.RuneCountInString(cmp.Or(n.Written, n.Value))
 		if n.Quoted {
 			p.Width += 2
 		}

@@ -15,8 +15,9 @@ import (
 
 // File is one text that a person wrote.
 type File struct {
-	Name  string
-	lines []string
+	Name   string
+	lines  []string // as written
+	mended []string // as parsed: some lines differ where the YAML was broken
 }
 
 // Line returns the n-th line, counted from 1, or "".
@@ -50,6 +51,11 @@ type Node struct {
 	Line   int
 	Column int
 	File   *File
+	// Written is what the file says where Value was replaced since, by a
+	// secret from elsewhere, say; "" where Value is what was written.
+	Written string
+
+	column int // within the mended line
 }
 
 // Pair is one key of a mapping with its value.
@@ -63,10 +69,14 @@ const (
 	maxDepth = 64      // levels of nesting
 )
 
-// ReadYAML reads one document. On problems the node holds what could be read
-// and may be nil. Refused are: more than one document, aliases, anchors, merge keys,
-// duplicate keys, keys that are not text, tabs for indentation, invalid UTF-8,
-// nesting over 64 levels and files over 4 MiB. An empty file is an empty mapping.
+// ReadYAML reads one document. Refused are: more than one document, aliases,
+// anchors, merge keys, duplicate keys, keys that are not text, tabs for
+// indentation, invalid UTF-8, nesting over 64 levels and files over 4 MiB. An
+// empty file is an empty mapping.
+//
+// On problems the node holds what could be read, and may be nil. A line with
+// broken YAML is mended in memory where that can be done, so that whatever
+// else is wrong is shown in the same run.
 func ReadYAML(name string, text []byte) (*Node, Problems) {
 	f := &File{Name: name}
 	if len(text) > maxYAML {
@@ -77,26 +87,39 @@ func ReadYAML(name string, text []byte) (*Node, Problems) {
 	if !utf8.Valid(text) {
 		return nil, Problems{f.invalidUTF8()}
 	}
-	if p, ok := f.tabIndent(); ok {
-		return nil, Problems{p}
+	m := newMender(f)
+	doc, ps := m.parse()
+	f.mended = m.lines
+	ps = append(ps, m.tabs()...)
+	if doc == nil {
+		return nil, ps
 	}
-	dec := yaml.NewDecoder(bytes.NewReader(text))
-	var doc yaml.Node
-	if err := dec.Decode(&doc); err != nil {
-		if errors.Is(err, io.EOF) {
-			return &Node{Shape: Mapping, Line: 1, Column: 1, File: f}, nil
-		}
-		return nil, Problems{f.syntax(err)}
-	}
-	var second yaml.Node
-	if err := dec.Decode(&second); err == nil {
-		return nil, Problems{f.problem(second.Line, 1, "a second document begins here", "keep one document a file: take out the line ---")}
-	} else if !errors.Is(err, io.EOF) {
-		return nil, Problems{f.syntax(err)}
+	if len(doc.Content) == 0 {
+		return &Node{Shape: Mapping, Line: 1, Column: 1, File: f, column: 1}, ps
 	}
 	r := reader{file: f}
 	n := r.node(doc.Content[0], 0)
-	return n, r.problems
+	ps = append(ps, r.problems...)
+	ps.Sort()
+	return n, ps
+}
+
+// document parses text. The second result is the line of a second document, or 0.
+func document(text string) (*yaml.Node, int, error) {
+	dec := yaml.NewDecoder(strings.NewReader(text))
+	var doc, second yaml.Node
+	if err := dec.Decode(&doc); err != nil {
+		if errors.Is(err, io.EOF) {
+			return &doc, 0, nil
+		}
+		return nil, 0, err
+	}
+	if err := dec.Decode(&second); err == nil {
+		return &doc, max(second.Line, 1), nil
+	} else if !errors.Is(err, io.EOF) {
+		return nil, 0, err
+	}
+	return &doc, 0, nil
 }
 
 type reader struct {
@@ -105,11 +128,11 @@ type reader struct {
 }
 
 func (r *reader) add(y *yaml.Node, message, hint string) {
-	r.problems = append(r.problems, r.file.problem(y.Line, y.Column, message, hint))
+	r.problems = append(r.problems, r.file.problem(y.Line, r.file.written(y.Line, y.Column), message, hint))
 }
 
 func (r *reader) node(y *yaml.Node, depth int) *Node {
-	n := &Node{Line: y.Line, Column: y.Column, File: r.file, Value: y.Value}
+	n := &Node{Line: y.Line, Column: r.file.written(y.Line, y.Column), File: r.file, Value: y.Value, column: y.Column}
 	if depth > maxDepth {
 		r.add(y, fmt.Sprintf("nested deeper than %d levels", maxDepth), "")
 		return n
@@ -142,14 +165,14 @@ func (r *reader) pairs(n *Node, y *yaml.Node, depth int) {
 		k, v := y.Content[i], y.Content[i+1]
 		switch {
 		case k.Kind != yaml.ScalarNode:
-			r.add(k, "a key must be plain text", "quote text that begins with { or [")
+			r.add(k, "a key must be plain text", keyHint(k))
 			continue
 		case k.Tag == "!!merge":
 			r.add(k, "merge keys (<<) are not supported", "write the keys out")
 			continue
 		}
 		if first, twice := seen[k.Value]; twice {
-			p := r.file.problem(k.Line, k.Column, fmt.Sprintf("the key %q stands here a second time; the first is in line %d", k.Value, first), "keep one of the two")
+			p := r.file.problem(k.Line, r.file.written(k.Line, k.Column), fmt.Sprintf("the key %q stands here a second time; the first is in line %d", k.Value, first), "keep one of the two")
 			p.Width = utf8.RuneCountInString(k.Value)
 			r.problems = append(r.problems, p)
 			continue
@@ -172,81 +195,46 @@ func (f *File) invalidUTF8() Problem {
 	return Problem{Pos: Pos{File: f.Name}, Message: "the file is not valid UTF-8", Hint: "save the file as UTF-8"}
 }
 
-// tabIndent finds a tab in the indentation, which YAML forbids and reports in
-// words that help nobody. Lines of block text may hold tabs behind their
-// blanks; a line that begins with a tab is wrong everywhere.
-func (f *File) tabIndent() (Problem, bool) {
-	for i, l := range f.lines {
-		if strings.HasPrefix(l, "\t") && strings.TrimSpace(l) != "" {
-			return f.problem(i+1, 1, "a tab at the beginning of the line", "indent with blanks; YAML does not allow tabs"), true
-		}
+// keyHint says how to mend a key that is a list or a mapping: mostly it is a
+// text that begins with {{.
+func keyHint(k *yaml.Node) string {
+	if k.Kind == yaml.MappingNode {
+		return "a text that begins with {{ must be in quotes"
 	}
-	return Problem{}, false
+	return "quote text that begins with { or ["
 }
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
-// syntax turns the parser's message into a Problem. The parser's line is
-// sometimes that of the block's beginning, so the words say "near".
-func (f *File) syntax(err error) Problem {
-	message := err.Error()
-	line := 0
-	if m := yamlLine.FindStringSubmatch(message); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		message = strings.TrimPrefix(message, m[0])
-	}
+// syntax turns the parser's message into a Problem, for what could not be
+// mended. The parser's line is sometimes that of the block's beginning.
+func (f *File) syntax(err error, line int) Problem {
+	message := yamlLine.ReplaceAllString(err.Error(), "")
 	hint := ""
 	switch {
 	case strings.Contains(message, "mapping values are not allowed"):
-		message, hint = "a colon and a blank (: ) stand inside an unquoted value", "put the whole value in quotes"
-		line = f.doubleColon(line)
+		message, hint = "a colon stands where none may be", "put a value with a colon and a blank in quotes, and indent all keys of a block alike"
 	case strings.Contains(message, "could not find expected ':'"):
 		message, hint = "a key without a colon, or lines indented differently", "write key: value, and indent all keys of a block alike"
 	case strings.Contains(message, "found unexpected end of stream"):
 		message, hint = "a quote is not closed", "add the closing quote"
-		line = f.openQuote(line)
 	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-' indicator"):
 		message, hint = "the indentation is wrong near this line, or a quote is missing", "indent all keys of a block alike"
 	case strings.Contains(message, "cannot start any token"):
 		message, hint = "a value begins with a character that YAML keeps for itself", "put the value in quotes"
 	case strings.Contains(message, "exceeded max depth"):
 		message = fmt.Sprintf("nested deeper than %d levels", maxDepth)
+	case strings.Contains(message, "unknown anchor"):
+		message, hint = "aliases (*) are not supported", "put a text that begins with * in quotes"
 	}
-	if line == 0 {
-		line = 1
+	if m := yamlLine.FindStringSubmatch(err.Error()); line == 0 && m != nil {
+		line, _ = strconv.Atoi(m[1])
 	}
-	p := f.problem(line, 1+len(f.Line(line))-len(strings.TrimLeft(f.Line(line), " ")), message, hint)
-	if hint == "put the whole value in quotes" {
-		if i := lastColon(f.Line(line)); i >= 0 {
-			p.Pos.Column = utf8.RuneCountInString(f.Line(line)[:i]) + 1
-		}
-	}
-	return p
+	line = min(max(line, 1), len(f.lines))
+	return f.problem(line, 1+indent(f.Line(line)), message, hint)
 }
 
-func lastColon(line string) int { return strings.LastIndex(line, ": ") }
-
-// doubleColon looks from the reported line for the one with two colons, as
-// the parser names the line before or after it at times.
-func (f *File) doubleColon(line int) int {
-	for _, n := range []int{line, line + 1, line - 1} {
-		if strings.Count(f.Line(n), ": ") > 1 {
-			return n
-		}
-	}
-	return max(line, 1)
-}
-
-// openQuote looks upwards from the end for the first line with an odd number
-// of one kind of quote.
-func (f *File) openQuote(line int) int {
-	for n := 1; n <= len(f.lines); n++ {
-		l := f.Line(n)
-		if i := strings.Index(l, ": "); i >= 0 {
-			if v := strings.TrimSpace(l[i+2:]); v != "" && (v[0] == '"' || v[0] == '\'') && strings.Count(v, v[:1])%2 == 1 {
-				return n
-			}
-		}
-	}
-	return line
+// TopProblem returns a problem of the file as a whole, shown at its first line.
+func (f *File) TopProblem(message, hint string) Problem {
+	return f.problem(1, 1, message, hint)
 }

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+func (c *cli) deliveries() *cobra.Command {
+	cmd := &cobra.Command{Use: "deliveries", Short: "List, show, retry and discard deliveries", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(c.deliveriesList(), c.deliveriesShow(), c.deliveriesRetry(), c.deliveriesDiscard())
+	return cmd
+}
+
+func (c *cli) deliveriesList() *cobra.Command {
+	var state, connector, before string
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, newest event first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f := store.DeliveryFilter{State: store.State(state), Connector: connector, Limit: limit}
+			var err error
+			if f.Before, err = parseBefore(before); err != nil {
+				return err
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				list, err := ops.Deliveries(cmd.Context(), f)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), list)
+				}
+				return printDeliveries(cmd.OutOrStdout(), list)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&state, "state", "", "waiting, done, dead or discarded")
+	f.StringVar(&connector, "connector", "", "to this connector")
+	f.StringVar(&before, "before", "", "of events older than this one, for the next page")
+	f.IntVar(&limit, "limit", 100, "at most so many")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printDeliveries(w io.Writer, list []admin.Delivery) error {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no deliveries")
+		return nil
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "DELIVERY\tTYPE\tSTATE\tATTEMPTS\tNEXT\tREASON")
+	for _, d := range list {
+		next := ""
+		if d.State == store.Waiting && !d.Due.IsZero() {
+			next = d.Due.Local().Format("15:04:05")
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Type, d.State, d.Attempts, next, d.Reason)
+	}
+	return tw.Flush()
+}
+
+func (c *cli) deliveriesShow() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show DELIVERY",
+		Short: "Show a delivery: its records, attempts and why it waits or is dead",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := store.ParseDeliveryID(args[0])
+			if err != nil {
+				return coded{exitUsage, err}
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				e, err := ops.Event(cmd.Context(), id.Seq)
+				if err != nil {
+					return fmt.Errorf("%s: %w", args[0], err)
+				}
+				for _, d := range e.Deliveries {
+					if d.Connector != id.Connector {
+						continue
+					}
+					if asJSON {
+						return printJSON(cmd.OutOrStdout(), d)
+					}
+					showDelivery(cmd.OutOrStdout(), d)
+					return nil
+				}
+				return fmt.Errorf("%s: %w", args[0], store.ErrNotFound)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func showDelivery(w io.Writer, d admin.Delivery) {
+	fmt.Fprintf(w, "  %s  %s", d.ID, d.State)
+	if d.Attempts > 0 {
+		fmt.Fprintf(w, " after %s", plural(d.Attempts, "failure"))
+	}
+	if d.State == store.Waiting && !d.Due.IsZero() {
+		fmt.Fprintf(w, ", next try %s", d.Due.Local().Format(time.DateTime))
+	}
+	fmt.Fprintln(w)
+	if d.Reason != "" {
+		fmt.Fprintf(w, "    %s\n", d.Reason)
+	}
+	for _, r := range d.Records {
+		fmt.Fprintf(w, "    %s %s", r.Object, r.ID)
+		if r.Action != "" {
+			fmt.Fprintf(w, " %s", r.Action)
+		}
+		fmt.Fprintf(w, " by rule %q", r.Rule)
+		if r.Note != "" {
+			fmt.Fprintf(w, " (%s)", r.Note)
+		}
+		fmt.Fprintln(w)
+	}
+}
+
+func (c *cli) deliveriesRetry() *cobra.Command {
+	var dead bool
+	var connector string
+	cmd := &cobra.Command{
+		Use:   "retry [DELIVERY...]",
+		Short: "Try deliveries at once: those named, or all dead ones with --dead",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if dead == (len(args) > 0) {
+				return usage("name deliveries, or give --dead for all dead ones")
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				ids, err := deliveryIDs(args)
+				if err != nil {
+					return err
+				}
+				n := len(ids)
+				if n > 0 {
+					err = ops.Retry(cmd.Context(), ids)
+				}
+				for dead && err == nil {
+					var list []admin.Delivery
+					list, err = ops.Deliveries(cmd.Context(), store.DeliveryFilter{State: store.Dead, Connector: connector, Limit: 1000})
+					if err != nil || len(list) == 0 {
+						break
+					}
+					names := make([]string, len(list))
+					for i, d := range list {
+						names[i] = d.ID
+					}
+					if ids, err = deliveryIDs(names); err == nil {
+						n += len(ids)
+						err = ops.Retry(cmd.Context(), ids)
+					}
+				}
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s will be tried at once\n", plural(n, "delivery"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&dead, "dead", false, "all dead ones")
+	cmd.Flags().StringVar(&connector, "connector", "", "with --dead: only to this connector")
+	return cmd
+}
+
+func (c *cli) deliveriesDiscard() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "discard DELIVERY...",
+		Short: "End deliveries that wait or are dead, with a reason",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			ids, err := deliveryIDs(args)
+			if err != nil {
+				return err
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				if err := ops.Discard(cmd.Context(), ids, reason); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", plural(len(ids), "delivery"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries (required)")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func deliveryIDs(args []string) ([]store.DeliveryID, error) {
+	var ids []store.DeliveryID
+	for _, a := range args {
+		id, err := store.ParseDeliveryID(a)
+		if err != nil {
+			return nil, coded{exitUsage, err}
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

@@ -1,0 +1,219 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+func (c *cli) events() *cobra.Command {
+	cmd := &cobra.Command{Use: "events", Short: "List, show, replay and discard events", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(c.eventsList(), c.eventsShow(), c.eventsReplay(), c.eventsDiscard())
+	return cmd
+}
+
+func (c *cli) eventsList() *cobra.Command {
+	var state, source, typ, since, until, before string
+	var limit int
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List events, newest first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			f := store.EventFilter{State: store.State(state), Source: source, Type: event.Type(typ), Limit: limit}
+			var err error
+			if f.Since, err = parseTime(since); err != nil {
+				return err
+			}
+			if f.Until, err = parseTime(until); err != nil {
+				return err
+			}
+			if f.Before, err = parseBefore(before); err != nil {
+				return err
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				list, err := ops.Events(cmd.Context(), f)
+				if err != nil {
+					return err
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), list)
+				}
+				return printEvents(cmd.OutOrStdout(), list)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&state, "state", "", "waiting, done, unmatched, quarantined or dead")
+	f.StringVar(&source, "source", "", "of this source")
+	f.StringVar(&typ, "type", "", "of this type, such as call.ended")
+	f.StringVar(&since, "since", "", "received since: 2026-03-04, 2026-03-04T09:30:00Z or a length of time such as 2h")
+	f.StringVar(&until, "until", "", "received until, written like --since")
+	f.StringVar(&before, "before", "", "older than this event, for the next page")
+	f.IntVar(&limit, "limit", 100, "at most so many")
+	f.BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func printEvents(w io.Writer, list []admin.Event) error {
+	if len(list) == 0 {
+		fmt.Fprintln(w, "no events")
+		return nil
+	}
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "EVENT\tRECEIVED\tSOURCE\tTYPE\tSTATE\tDELIVERIES")
+	for _, e := range list {
+		var to []string
+		for _, d := range e.Deliveries {
+			to = append(to, d.Connector+" "+string(d.State))
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format("2006-01-02 15:04:05"), e.Source, e.Type, e.State, strings.Join(to, ", "))
+	}
+	return tw.Flush()
+}
+
+func (c *cli) eventsShow() *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show EVENT",
+		Short: "Show an event whole, with what became of it",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			seq, err := store.ParseEventID(args[0])
+			if err != nil {
+				return coded{exitUsage, err}
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				e, err := ops.Event(cmd.Context(), seq)
+				if err != nil {
+					return fmt.Errorf("%s: %w", args[0], err)
+				}
+				if asJSON {
+					return printJSON(cmd.OutOrStdout(), e)
+				}
+				return showEvent(cmd.OutOrStdout(), e)
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return cmd
+}
+
+func showEvent(w io.Writer, e admin.Event) error {
+	fmt.Fprintf(w, "%s  %s from %s, %s\n", e.ID, e.Type, e.Source, e.State)
+	if e.Problem != "" {
+		fmt.Fprintf(w, "  not understood: %s\n", e.Problem)
+	}
+	fmt.Fprintf(w, "  occurred %s, received %s\n", e.OccurredAt.Local().Format(time.DateTime), e.ReceivedAt.Local().Format(time.DateTime))
+	for _, d := range e.Deliveries {
+		showDelivery(w, d)
+	}
+	fmt.Fprintln(w)
+	return printJSON(w, e.Event)
+}
+
+func (c *cli) eventsReplay() *cobra.Command {
+	return &cobra.Command{
+		Use:   "replay EVENT...",
+		Short: "Have events go their way again, by today's rules; nothing is made twice",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			seqs, err := eventIDs(args)
+			if err != nil {
+				return err
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				if err := ops.Replay(cmd.Context(), seqs); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%s will go their way again\n", plural(len(seqs), "event"))
+				return nil
+			})
+		},
+	}
+}
+
+func (c *cli) eventsDiscard() *cobra.Command {
+	var reason string
+	cmd := &cobra.Command{
+		Use:   "discard EVENT...",
+		Short: "End what still waits or is dead of events, with a reason",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			seqs, err := eventIDs(args)
+			if err != nil {
+				return err
+			}
+			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				var ids []store.DeliveryID
+				for _, seq := range seqs {
+					e, err := ops.Event(cmd.Context(), seq)
+					if err != nil {
+						return fmt.Errorf("%s: %w", store.EventID(seq), err)
+					}
+					for _, d := range e.Deliveries {
+						if d.State == store.Waiting || d.State == store.Dead {
+							ids = append(ids, store.DeliveryID{Seq: seq, Connector: d.Connector})
+						}
+					}
+				}
+				if err := ops.Discard(cmd.Context(), ids, reason); err != nil {
+					return err
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", plural(len(ids), "delivery"))
+				return nil
+			})
+		},
+	}
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries (required)")
+	_ = cmd.MarkFlagRequired("reason")
+	return cmd
+}
+
+func eventIDs(args []string) ([]uint64, error) {
+	var seqs []uint64
+	for _, a := range args {
+		seq, err := store.ParseEventID(a)
+		if err != nil {
+			return nil, coded{exitUsage, err}
+		}
+		seqs = append(seqs, seq)
+	}
+	return seqs, nil
+}
+
+func parseBefore(s string) (uint64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	seq, err := store.ParseEventID(s)
+	if err != nil {
+		return 0, coded{exitUsage, err}
+	}
+	return seq, nil
+}
+
+// parseTime reads a date, a time, or a length of time before now.
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return time.Now().Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage("%q is no time; write 2026-03-04, 2026-03-04T09:30:00Z or 2h", s)
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/store"
+	"github.com/crmsyncd/crmsyncd/store/bolt"
+)
+
+// version is set by the linker at a release.
+var version = "devel"
+
+// systemConfig is looked at where ./config.yaml is not there.
+const systemConfig = "/etc/crmsyncd/config.yaml"
+
+// cli is what all commands share.
+type cli struct {
+	config string // --config
+}
+
+func newRoot() *cobra.Command {
+	c := &cli{}
+	root := &cobra.Command{
+		Use:                        "crmsyncd",
+		Short:                      "Get what happened on the phone into the CRM: once, in order, and never lost",
+		SilenceErrors:              true,
+		SuggestionsMinimumDistance: 2,
+		SilenceUsage:               true,
+		Args:                       cobra.NoArgs,
+		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.PersistentFlags().StringVar(&c.config, "config", "", "settings file (default ./config.yaml, then "+systemConfig+")")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, err} })
+	root.AddCommand(
+		c.serve(), c.check(), c.explain(), c.send(), c.events(), c.deliveries(), c.status(),
+		newSandbox(), newDemo(), newFunctions(), newSchema(), newVersion(),
+	)
+	usageErrors(root)
+	return root
+}
+
+// usageErrors gives wrong arguments their own exit code.
+func usageErrors(cmd *cobra.Command) {
+	if check := cmd.Args; check != nil {
+		cmd.Args = func(cmd *cobra.Command, args []string) error {
+			err := check(cmd, args)
+			if err == nil {
+				return nil
+			}
+			message := err.Error()
+			if s := cmd.SuggestionsFor(strings.Join(args, " ")); len(s) > 0 {
+				message += "; did you mean " + s[0] + "?"
+			}
+			return coded{exitUsage, errors.New(message)}
+		}
+	}
+	for _, sub := range cmd.Commands() {
+		usageErrors(sub)
+	}
+}
+
+// path is the settings file in use.
+func (c *cli) path() string {
+	if c.config != "" {
+		return c.config
+	}
+	if _, err := os.Stat("config.yaml"); errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(systemConfig); err == nil {
+			return systemConfig
+		}
+	}
+	return "config.yaml"
+}
+
+// build reads settings and mapping without needing their secrets.
+func (c *cli) build() (*app.Setup, diag.Problems) {
+	return app.BuildOffline(c.path(), version)
+}
+
+func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+// operations returns what can be done on the running daemon or, where none
+// runs, on its ledger. Call done afterwards.
+func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func() error, err error) {
+	setup, problems := c.build()
+	if setup == nil || setup.Settings == nil {
+		return nil, nil, problems
+	}
+	client := admin.NewClient(setup.Settings.Admin)
+	if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
+		return client, func() error { return nil }, err
+	}
+	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(setup.Settings.DataDir, app.LedgerFile), Log: quiet()})
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		return nil, nil, coded{exitUnreachable, fmt.Errorf("a daemon has the ledger open but does not answer at %s; is admin: the same in its settings?", setup.Settings.Admin)}
+	case errors.Is(err, store.ErrNotFound):
+		return nil, nil, coded{exitUnreachable, fmt.Errorf("no daemon answers at %s, and there is no ledger in %s; start it with crmsyncd serve", setup.Settings.Admin, setup.Settings.DataDir)}
+	case err != nil:
+		return nil, nil, err
+	}
+	return app.NewDesk(ledger, func() *app.Setup { return setup }), ledger.Close, nil
+}
+
+// with runs do on operations.
+func (c *cli) with(ctx context.Context, do func(admin.Operations) error) error {
+	ops, done, err := c.operations(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(do(ops), done())
+}
+
+// printJSON writes v as indented JSON.
+func printJSON(w io.Writer, v any) error {
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}
+
+// buildStrict reads settings and mapping as the daemon would.
+func (c *cli) buildStrict() (*app.Setup, diag.Problems) {
+	return app.Build(c.path(), version, func(config.Log) *slog.Logger { return quiet() })
+}

@@ -1,0 +1,145 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/sources"
+)
+
+func (c *cli) send() *cobra.Command {
+	var source, file, sample, url, id string
+	var times int
+	var list bool
+	cmd := &cobra.Command{
+		Use:   "send",
+		Short: "Sign and post a sample payload, as the vendor would",
+		Long: `Sign a payload with the source's own secret and post it to the daemon, as the
+vendor would. Without --file one of the built-in samples of invented people is
+sent; --list names them.`,
+		Example: "  crmsyncd send --source telli --sample call_completed\n  crmsyncd send --source telli --file payload.json --id msg_1",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			setup, problems := c.buildStrict()
+			if setup == nil {
+				return problems
+			}
+			name, src, err := chooseSource(setup.Sources, source)
+			if err != nil {
+				return err
+			}
+			sampler, ok := src.(sources.Sampler)
+			if list {
+				if ok {
+					fmt.Fprintln(cmd.OutOrStdout(), strings.Join(sampler.Samples(), "\n"))
+				}
+				return nil
+			}
+			if url == "" {
+				url = "http://" + setup.Settings.Listen + "/hooks/" + name
+			}
+			for i := range times {
+				body, err := payload(cmd.InOrStdin(), file, sample, sampler, i)
+				if err != nil {
+					return err
+				}
+				msg := id
+				if msg == "" || times > 1 {
+					msg = newMessageID()
+				}
+				answer, status, err := post(cmd.Context(), src, url, body, msg)
+				if err != nil {
+					return coded{exitUnreachable, err}
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "%d %s\n", status, answer)
+				if status != http.StatusOK {
+					return coded{exitUnexpected, errShown}
+				}
+			}
+			return nil
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&source, "source", "", "source to send as (default: the only one)")
+	f.StringVar(&file, "file", "", "file with the payload, - for standard input")
+	f.StringVar(&sample, "sample", "call_completed", "built-in payload to send")
+	f.StringVar(&url, "url", "", "where to post (default: the daemon's own address)")
+	f.StringVar(&id, "id", "", "delivery id (default: a new one); the same id again is a retry")
+	f.IntVar(&times, "times", 1, "how many samples to send, each of another person")
+	f.BoolVar(&list, "list", false, "name the built-in payloads")
+	return cmd
+}
+
+func chooseSource(known map[string]sources.Source, name string) (string, sources.Source, error) {
+	if s, ok := known[name]; ok {
+		return name, s, nil
+	}
+	var names []string
+	for n := range known {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	if name == "" && len(names) == 1 {
+		return names[0], known[names[0]], nil
+	}
+	if name == "" {
+		return "", nil, usage("several sources are configured; choose one with --source: %s", strings.Join(names, ", "))
+	}
+	return "", nil, usage("no source is called %q; there are: %s", name, strings.Join(names, ", "))
+}
+
+func payload(stdin io.Reader, file, sample string, sampler sources.Sampler, n int) ([]byte, error) {
+	switch {
+	case file == "-":
+		return io.ReadAll(stdin)
+	case file != "":
+		return os.ReadFile(file)
+	case sampler == nil:
+		return nil, usage("this source has no built-in samples; give a payload with --file")
+	}
+	return sampler.Sample(sample, 17+n, time.Now())
+}
+
+func newMessageID() string { return "msg_" + rand.Text() }
+
+// post signs body as the source's vendor would and posts it.
+func post(ctx context.Context, src sources.Source, url string, body []byte, id string) (answer string, status int, err error) {
+	signer, ok := src.(sources.Signer)
+	if !ok {
+		return "", 0, fmt.Errorf("this type of source cannot sign")
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return "", 0, err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	token, err := signer.Sign(req.Header, body, id, time.Now())
+	if err != nil {
+		return "", 0, err
+	}
+	if token != "" {
+		req.URL.Path += "/" + token
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", 0, fmt.Errorf("post to the daemon: %w", err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
+	var compact bytes.Buffer
+	if json.Compact(&compact, text) == nil {
+		text = compact.Bytes()
+	}
+	return strings.TrimSpace(string(text)), resp.StatusCode, err
+}

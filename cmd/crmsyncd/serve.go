@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+func (c *cli) serve() *cobra.Command {
+	return &cobra.Command{
+		Use:   "serve",
+		Short: "Run the daemon",
+		Long: `Run the daemon until SIGTERM or SIGINT. SIGHUP reloads settings and mapping:
+everything new is built first, and a broken file changes nothing.
+
+Exit codes: 0 stopped; 74 input/output; 75 another instance runs;
+78 settings or ledger that only a person can mend.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := serve(cmd.Context(), c.path(), cmd.ErrOrStderr()); err != nil {
+				return coded{serveCode(err), err}
+			}
+			return nil
+		},
+	}
+}
+
+func serve(ctx context.Context, path string, stderr io.Writer) error {
+	logger := func(l config.Log) *slog.Logger { return newLog(stderr, l) }
+	setup, problems := app.Build(path, version, logger)
+	if err := problems.Err(); err != nil {
+		return err
+	}
+	log := setup.Log
+	warn(log, problems)
+	a, err := app.New(setup, path, version, logger)
+	if err != nil {
+		return err
+	}
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	go func() {
+		for {
+			select {
+			case <-hup:
+				warn(log, a.Reload())
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	// A second signal ends at once.
+	context.AfterFunc(ctx, func() {
+		again := make(chan os.Signal, 1)
+		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
+		<-again
+		fmt.Fprintln(stderr, "crmsyncd: ended at once by a second signal; what was under way waits in the ledger")
+		os.Exit(exitUnexpected)
+	})
+	return a.Run(ctx)
+}
+
+// newLog logs as the settings say.
+func newLog(w io.Writer, l config.Log) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(l.Level)) // the settings allow only known words; "" is info
+	o := &slog.HandlerOptions{Level: level}
+	if l.Format == "json" {
+		return slog.New(slog.NewJSONHandler(w, o))
+	}
+	return slog.New(slog.NewTextHandler(w, o))
+}
+
+func warn(log *slog.Logger, problems diag.Problems) {
+	for _, p := range problems {
+		level := slog.LevelWarn
+		if p.Severity == diag.Error {
+			level = slog.LevelError
+		}
+		log.Log(context.Background(), level, p.Message, "at", p.Pos.String(), "hint", p.Hint)
+	}
+}

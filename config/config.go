@@ -1,0 +1,254 @@
+// Package config reads config.yaml, the face that administrators see: strictly,
+// with every problem at once and its place, and with secrets taken from the
+// environment, files and systemd credentials. What a vendor's block may hold
+// is the vendor's business: blocks are handed on undecoded. Nothing is opened
+// or listened to here.
+package config
+
+import (
+	"cmp"
+	"errors"
+	"io/fs"
+	"net"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+// Settings is everything in config.yaml, defaults filled in. Paths are
+// relative to the folder of the file where the file has them relative, and are
+// joined with it here.
+type Settings struct {
+	File string // as it was named
+	Dir  string // its folder
+
+	Listen         string   // host:port for webhooks
+	Admin          string   // host:port on the loopback, or unix:/path
+	DataDir        string   // folder of the ledger
+	Mapping        string   // file or folder
+	Sources        []Block  // in the file's order
+	Connectors     []Block  // in the file's order
+	Defaults       Defaults //
+	Delivery       Delivery
+	Limits         Limits
+	Log            Log
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+}
+
+// Defaults serve values that leave them out.
+type Defaults struct {
+	Country  string         `yaml:"country" doc:"country of numbers without country code, such as DE"`
+	Timezone Timezone       `yaml:"timezone" doc:"time zone of times without one, such as Europe/Berlin; default UTC"`
+	Zone     *time.Location `yaml:"-"` // of Timezone, never nil
+}
+
+// Delivery says how long and how often a delivery is tried.
+type Delivery struct {
+	MaxAge      time.Duration `yaml:"max_age" doc:"a delivery that failed for this long is dead; default 7d"`
+	MaxAttempts int           `yaml:"max_attempts" doc:"a delivery is dead after this many attempts; default 0: only max_age counts"`
+	BackoffMin  time.Duration `yaml:"backoff_min" doc:"wait after the first failed attempt; it doubles from then on; default 5s"`
+	BackoffMax  time.Duration `yaml:"backoff_max" doc:"longest wait between attempts; default 1h"`
+	Drain       time.Duration `yaml:"drain" doc:"time that work under way gets when the daemon stops; default 25s"`
+}
+
+// Limits bound what the public port takes.
+type Limits struct {
+	Body        Bytes         `yaml:"body" doc:"largest body of a webhook; transcripts have several MB; default 8MiB"`
+	InFlight    int           `yaml:"in_flight" doc:"webhooks being stored at one time, beyond which senders are asked to come back; default 512"`
+	Buffered    Bytes         `yaml:"buffered" doc:"memory for bodies being received, all together; default 256MiB"`
+	Connections int           `yaml:"connections" doc:"open connections; default 2048"`
+	HeaderTime  time.Duration `yaml:"header_time" doc:"time to send the header of a request; default 5s"`
+	BodyTime    time.Duration `yaml:"body_time" doc:"time to send the body of a request; default 15s"`
+	IdleTime    time.Duration `yaml:"idle_time" doc:"time that an idle connection stays open; default 60s"`
+	StoreTime   time.Duration `yaml:"store_time" doc:"time to get a webhook on disk, beyond which the sender is asked to come back; default 4s"`
+}
+
+// Log says what is logged, and how.
+type Log struct {
+	Level  Level  `yaml:"level" doc:"debug, info, warn or error; default info"`
+	Format Format `yaml:"format" doc:"text or json; default text"`
+}
+
+// document is the file as it is written.
+type document struct {
+	Listen         string   `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
+	Admin          string   `yaml:"admin" doc:"address of dashboard, API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
+	DataDir        string   `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
+	Mapping        string   `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
+	Sources        blocks   `yaml:"sources" doc:"who sends webhooks, by name"`
+	Connectors     blocks   `yaml:"connectors" doc:"which CRM accounts are written to, by name"`
+	Defaults       Defaults `yaml:"defaults" doc:"for values that leave them out"`
+	Delivery       Delivery `yaml:"delivery" doc:"how long and how often a delivery is tried"`
+	Limits         Limits   `yaml:"limits" doc:"what the public port takes"`
+	Log            Log      `yaml:"log" doc:"what is logged, and how"`
+	TrustedProxies Networks `yaml:"trusted_proxies" doc:"addresses of reverse proxies whose X-Forwarded-For is believed"`
+	Ledger         Ledger   `yaml:"ledger" doc:"kind of ledger: bolt"`
+}
+
+func defaults(env Env) document {
+	state, _ := env.Getenv("STATE_DIRECTORY")
+	state, _, _ = strings.Cut(state, ":") // systemd lists several
+	return document{
+		Listen:   "127.0.0.1:8787",
+		Admin:    "127.0.0.1:8788",
+		DataDir:  cmp.Or(state, "data"),
+		Mapping:  "mapping.yaml",
+		Defaults: Defaults{Timezone: "UTC"},
+		Delivery: Delivery{MaxAge: 7 * 24 * time.Hour, BackoffMin: 5 * time.Second, BackoffMax: time.Hour, Drain: 25 * time.Second},
+		Limits: Limits{
+			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048,
+			HeaderTime: 5 * time.Second, BodyTime: 15 * time.Second, IdleTime: time.Minute, StoreTime: 4 * time.Second,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
+
+// Load reads the file at path; env is System() but in tests and for commands
+// that send nothing. Settings are nil only where nothing of the file could be
+// read.
+func Load(path string, env Env) (*Settings, diag.Problems) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		p := diag.Problem{Pos: diag.Pos{File: path}, Message: "cannot be read"}
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			p.Message, p.Hint = "there is no such file", "name the settings with --config FILE"
+		case errors.Is(err, fs.ErrPermission):
+			p.Message, p.Hint = "this user may not read the file", "run as the user of the service, or change the file's owner"
+		}
+		return nil, diag.Problems{p}
+	}
+	s, problems := Read(path, text, env)
+	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 && len(secretLines(text)) > 0 {
+		problems = append(problems, diag.Problem{
+			Pos: diag.Pos{File: path}, Severity: diag.Warning, Message: "every user of this machine can read the file, and it holds a secret",
+			Hint: "chmod o-r " + path + ", or put the secret elsewhere: ${file:…}, ${credential:…}, ${ENV}",
+		})
+	}
+	return s, problems
+}
+
+// Read reads settings from text; name is that of the file. With an Error among
+// the problems the settings are as far as they could be read.
+func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
+	env = env.filled(filepath.Dir(name))
+	secret := secretLines(text)
+	root, problems := diag.ReadYAML(name, text)
+	if root == nil {
+		return nil, hide(problems, secret)
+	}
+	problems = hide(append(problems, env.interpolate(root)...), secret)
+	for line := range secret {
+		root.File.Hide(line)
+	}
+	doc := defaults(env)
+	problems = append(problems, root.Decode(&doc)...)
+	s := &Settings{
+		File: name, Dir: env.dir, Listen: doc.Listen, Admin: doc.Admin, DataDir: env.path(doc.DataDir), Mapping: env.path(doc.Mapping),
+		Sources: doc.Sources, Connectors: doc.Connectors, Defaults: doc.Defaults, Delivery: doc.Delivery, Limits: doc.Limits, Log: doc.Log, TrustedProxies: doc.TrustedProxies,
+	}
+	for _, bs := range [][]Block{s.Sources, s.Connectors} {
+		for i := range bs {
+			bs[i].Unresolved = env.unresolved(bs[i].Node)
+		}
+	}
+	s.Defaults.Zone = s.Defaults.Timezone.location()
+	problems = append(problems, s.check(root)...)
+	problems.Sort()
+	return s, problems
+}
+
+// hide takes out of the problems what they show of lines that hold a secret.
+func hide(ps diag.Problems, secret map[int]bool) diag.Problems {
+	for i, p := range ps {
+		if !secret[p.Pos.Line] {
+			continue
+		}
+		ps[i].Line = ""
+		if strings.ContainsAny(p.Message, "&*") { // an unquoted secret that was taken for an anchor
+			ps[i].Message, ps[i].Hint = "the value begins with a character that YAML keeps for itself", "put the value in quotes"
+		}
+	}
+	return ps
+}
+
+// check finds what single values do not show.
+func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
+	at := func(block, key, message, hint string) {
+		n := root
+		if block != "" {
+			n = root.Get(block)
+		}
+		if v := n.Get(key); v != nil {
+			ps = append(ps, v.Problem(message, hint))
+		}
+	}
+	if !isAddress(s.Listen) {
+		at("", "listen", "wants an address and a port", "write it like 127.0.0.1:8787, or :8787 for all addresses of this machine")
+	}
+	if path, ok := strings.CutPrefix(s.Admin, "unix:"); ok {
+		if path == "" {
+			at("", "admin", "the path of the socket is missing", "write it like unix:/run/crmsyncd/admin.sock")
+		}
+		if path != "" && !filepath.IsAbs(path) {
+			s.Admin = "unix:" + filepath.Join(s.Dir, path)
+		}
+	} else if !isAddress(s.Admin) {
+		at("", "admin", "wants an address and a port, or unix:/path", "write it like 127.0.0.1:8788 or unix:/run/crmsyncd/admin.sock")
+	} else if !isLoopback(s.Admin) {
+		at("", "admin", "the admin side has no password and must not be reachable from other machines", "use 127.0.0.1 or unix:/path, and reach it through ssh -L")
+	} else if s.Admin == s.Listen && !strings.HasSuffix(s.Admin, ":0") {
+		key := "admin"
+		if root.Get(key) == nil {
+			key = "listen"
+		}
+		at("", key, "listen and admin have the same address", "give each its own port")
+	}
+	if s.Defaults.Country != "" {
+		if message, hint := checkCountry(s.Defaults.Country); message != "" {
+			at("defaults", "country", message, hint)
+		}
+	}
+	d, l := s.Delivery, s.Limits
+	for _, c := range []struct {
+		block, key string
+		wrong      bool
+		message    string
+	}{
+		{"delivery", "max_age", d.MaxAge < time.Minute, "wants at least 1m"},
+		{"delivery", "max_attempts", d.MaxAttempts < 0, "wants 0 or more"},
+		{"delivery", "backoff_min", d.BackoffMin < 100*time.Millisecond, "wants at least 100ms"},
+		{"delivery", "backoff_max", d.BackoffMax < d.BackoffMin, "wants at least as much as backoff_min"},
+		{"delivery", "drain", d.Drain < 0 || d.Drain > 10*time.Minute, "wants 0s to 10m"},
+		{"limits", "body", l.Body < 1<<10 || l.Body > 64<<20, "wants 1KiB to 64MiB"},
+		{"limits", "in_flight", l.InFlight < 1, "wants at least 1"},
+		{"limits", "buffered", l.Buffered < l.Body, "wants at least as much as limits.body"},
+		{"limits", "connections", l.Connections < 1, "wants at least 1"},
+		{"limits", "header_time", l.HeaderTime < time.Second || l.HeaderTime > time.Minute, "wants 1s to 1m"},
+		{"limits", "body_time", l.BodyTime < time.Second || l.BodyTime > 5*time.Minute, "wants 1s to 5m"},
+		{"limits", "idle_time", l.IdleTime < time.Second || l.IdleTime > 10*time.Minute, "wants 1s to 10m"},
+		{"limits", "store_time", l.StoreTime < 100*time.Millisecond || l.StoreTime > time.Minute, "wants 100ms to 1m"},
+	} {
+		if c.wrong {
+			at(c.block, c.key, c.message, "")
+		}
+	}
+	return ps
+}
+
+func isAddress(s string) bool {
+	host, port, err := net.SplitHostPort(s)
+	n, perr := strconv.Atoi(port)
+	return err == nil && perr == nil && n >= 0 && n <= 65535 && !strings.ContainsAny(host, " /")
+}
+
+func isLoopback(s string) bool {
+	host, _, _ := net.SplitHostPort(s)
+	ip, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && ip.IsLoopback()
+}

@@ -1,0 +1,227 @@
+package config
+
+import (
+	"bytes"
+	"crypto/rand"
+	"encoding/base64"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+// Env is where values from outside the file come from. Zero fields stand for
+// this process's own.
+type Env struct {
+	Getenv         func(name string) (string, bool)
+	ReadFile       func(path string) ([]byte, error)
+	CredentialsDir string // of systemd; $CREDENTIALS_DIRECTORY
+	// Offline is for commands that send and receive nothing: a reference that
+	// leads nowhere is no problem then, and stands for a random key that
+	// nobody knows.
+	Offline bool
+
+	dir    string              // folder of the settings file
+	broken map[*diag.Node]bool // values with a reference that leads nowhere
+}
+
+// System is the environment of this process.
+func System() Env { return Env{} }
+
+func (e Env) filled(dir string) Env {
+	e.dir, e.broken = dir, map[*diag.Node]bool{}
+	if e.Getenv == nil {
+		e.Getenv = os.LookupEnv
+	}
+	if e.ReadFile == nil {
+		e.ReadFile = os.ReadFile
+	}
+	if e.CredentialsDir == "" {
+		e.CredentialsDir, _ = e.Getenv("CREDENTIALS_DIRECTORY")
+	}
+	return e
+}
+
+// path joins a relative path with the folder of the settings file.
+func (e Env) path(p string) string {
+	if p == "" || filepath.IsAbs(p) {
+		return p
+	}
+	return filepath.Join(e.dir, p)
+}
+
+// maxSecretFile is more than any key or token has; what is larger is another file.
+const maxSecretFile = 64 << 10
+
+// interpolate fills in ${NAME}, ${file:PATH} and ${credential:NAME} in every
+// value, after the YAML is read, so that no character of a secret can be taken
+// for syntax. $${ stands for ${. Keys are left alone.
+func (e Env) interpolate(n *diag.Node) (ps diag.Problems) {
+	for _, p := range n.Pairs {
+		ps = append(ps, e.interpolate(p.Value)...)
+	}
+	for _, item := range n.Items {
+		ps = append(ps, e.interpolate(item)...)
+	}
+	if n.Shape != diag.Scalar || !strings.Contains(n.Value, "${") {
+		return ps
+	}
+	var out strings.Builder
+	rest := n.Value
+	for {
+		before, after, found := strings.Cut(rest, "${")
+		if !found {
+			break
+		}
+		if literal, ok := strings.CutSuffix(before, "$"); ok {
+			out.WriteString(literal + "${")
+			rest = after
+			continue
+		}
+		out.WriteString(before)
+		reference, behind, closed := strings.Cut(after, "}")
+		if !closed {
+			e.broken[n] = true
+			ps = append(ps, place(n, "${"+after, "${ is not closed", "write ${NAME}; where ${ is meant literally, write $${"))
+			rest = after
+			continue
+		}
+		value, message, hint := e.resolve(reference)
+		if message != "" && e.Offline {
+			// Base64 of 32 bytes passes for every vendor's kind of key.
+			value = base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())[:32])
+		} else if message != "" {
+			e.broken[n] = true
+			ps = append(ps, place(n, "${"+reference+"}", message, hint))
+		}
+		out.WriteString(value)
+		rest = behind
+	}
+	out.WriteString(rest)
+	n.Written, n.Value = n.Value, out.String()
+	return ps
+}
+
+// unresolved reports whether n holds a reference that leads nowhere.
+func (e Env) unresolved(n *diag.Node) bool {
+	return e.broken[n] || slices.ContainsFunc(n.Items, e.unresolved) ||
+		slices.ContainsFunc(n.Pairs, func(p diag.Pair) bool { return e.unresolved(p.Value) })
+}
+
+var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+func (e Env) resolve(reference string) (value, message, hint string) {
+	kind, name, ok := strings.Cut(reference, ":")
+	switch {
+	case !ok && envName.MatchString(reference):
+		value, set := e.Getenv(reference)
+		switch {
+		case !set:
+			return "", "the environment variable " + reference + " is not set", "set it for the service, or use ${file:…} or ${credential:…}"
+		case value == "":
+			return "", "the environment variable " + reference + " is empty", ""
+		}
+		return value, "", ""
+	case ok && kind == "file":
+		return e.file(e.path(name), "the file "+name)
+	case ok && kind == "credential":
+		if name == "" || name != filepath.Base(name) || name == "." || name == ".." {
+			return "", "this cannot be the name of a credential", ""
+		}
+		if e.CredentialsDir == "" {
+			return "", "there are no credentials of systemd ($CREDENTIALS_DIRECTORY is not set)", "add LoadCredential=" + name + ":/path to the unit"
+		}
+		value, message, _ := e.file(filepath.Join(e.CredentialsDir, name), "the credential "+name)
+		if message != "" {
+			hint = "add LoadCredential=" + name + ":/path to the unit"
+		}
+		return value, message, hint
+	case ok && envName.MatchString(kind) && strings.HasPrefix(name, "-"):
+		return "", "a default within ${…} is not supported", "set the environment variable " + kind
+	}
+	return "", "this is no reference", "write ${NAME}, ${file:PATH} or ${credential:NAME}; where ${ is meant literally, write $${"
+}
+
+func (e Env) file(path, what string) (value, message, hint string) {
+	text, err := e.ReadFile(path)
+	switch {
+	case os.IsNotExist(err):
+		return "", what + " does not exist", ""
+	case os.IsPermission(err):
+		return "", what + " may not be read by this user", ""
+	case err != nil:
+		return "", what + " cannot be read", ""
+	case len(text) > maxSecretFile || bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text):
+		return "", what + " holds no text such as a key or token", ""
+	}
+	value = strings.TrimRight(string(text), "\r\n")
+	if value == "" {
+		return "", what + " is empty", ""
+	}
+	return value, "", ""
+}
+
+// place is a problem at a part of a value, found again in the file as quotes
+// and blocks move it.
+func place(n *diag.Node, part, message, hint string) diag.Problem {
+	p := n.Problem(message, hint)
+	p.Width = 1
+	for line := n.Line; line <= n.Line+strings.Count(n.Value, "\n")+1; line++ {
+		text, from := n.File.Line(line), 0
+		if line == n.Line {
+			from = len(string([]rune(text)[:min(n.Column-1, utf8.RuneCountInString(text))]))
+		}
+		if i := strings.Index(text[from:], part); i >= 0 {
+			p.Pos.Line, p.Pos.Column = line, utf8.RuneCountInString(text[:from+i])+1
+			p.Width, p.Line = utf8.RuneCountInString(part), text
+			break
+		}
+	}
+	return p
+}
+
+var (
+	secretKey  = regexp.MustCompile(`(?i)(?:token|secret|key|password|passwd|credential|authorization)[a-z0-9_-]*["']?\s*:(\s+|$)(.*)`)
+	references = regexp.MustCompile(`^[\s"'\[,]*\$\{[^}]*\}([\s"'\[,\]}]*(\$\{[^}]*\})?)*\s*(#.*)?$`)
+)
+
+// secretLines finds the lines that hold a secret written out: the value of a
+// key that sounds like one, with everything indented below it. It looks at the
+// text, so that it also works where the YAML is broken, and rather finds too
+// much.
+func secretLines(text []byte) map[int]bool {
+	found := map[int]bool{}
+	within := -1 // indentation of the key that is being looked below
+	for i, line := range strings.Split(string(text), "\n") {
+		content := strings.TrimLeft(line, " \t")
+		indent := len(line) - len(content)
+		switch {
+		case strings.TrimSpace(content) == "" || content[0] == '#':
+			continue
+		case within >= 0 && (indent > within || indent == within && content[0] == '-'):
+			if !references.MatchString(strings.TrimLeft(content, "- ")) {
+				found[i+1] = true
+			}
+			continue
+		}
+		within = -1
+		m := secretKey.FindStringSubmatch(line)
+		if m == nil {
+			continue
+		}
+		if value := strings.TrimSpace(m[2]); value == "" || value[0] == '#' || strings.ContainsAny(value[:1], "|>[{") {
+			within = indent
+			if value == "" || value[0] == '#' {
+				continue
+			}
+		}
+		if value := strings.TrimSpace(m[2]); strings.Trim(value, "|>-+0123456789 ") != "" && !references.MatchString(value) {
+			found[i+1] = true
+		}
+	}
+	return found
+}

@@ -1,0 +1,157 @@
+package connectors
+
+import (
+	"encoding/json"
+	"math"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/crmsyncd/crmsyncd/event"
+)
+
+func berlin(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/Berlin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func TestCoerce(t *testing.T) {
+	t.Parallel()
+	zone := berlin(t)
+	at := time.Date(2026, 11, 21, 23, 30, 0, 0, time.UTC) // the 22nd in Berlin
+	status := []Option{{"new", "New"}, {"in_progress", "In Progress"}, {"b1", "Same"}, {"b2", "same"}}
+	for _, c := range []struct {
+		name  string
+		field Field
+		in    Value
+		want  Value
+		err   string // part of the message; "" is none
+	}{
+		{"nil clears", Field{Type: Number}, nil, nil, ""},
+		{"a whole number becomes text", Field{Type: Text}, 12, "12", ""},
+		{"a time becomes text with its zone", Field{Type: Text}, at, "2026-11-22T00:30:00+01:00", ""},
+		{"a list becomes text with commas", Field{Type: LongText}, []any{"a", 1, true}, "a, 1, true", ""},
+		{"a group is no text", Field{Type: Text}, map[string]any{"a": 1}, nil, "a group of values, but this field wants text"},
+		{"HTML is escaped and keeps lines", Field{Type: HTML}, "<b>\n&", "&lt;b&gt;<br>&amp;", ""},
+		{"a number stays exact", Field{Type: Number}, "9007199254740993", json.Number("9007199254740993"), ""},
+		{"leading zeros and plus go", Field{Type: Number}, " +007.50 ", json.Number("7.50"), ""},
+		{"a grouped number is not guessed", Field{Type: Number}, "1.234,50", nil, "is text, but this field wants a number"},
+		{"not a number is none", Field{Type: Number}, math.NaN(), nil, "wants a number"},
+		{"true is no number", Field{Type: Number}, true, nil, "wants a number"},
+		{"a duration in seconds", Field{Type: Duration, Unit: "s"}, event.Seconds(63), json.Number("63"), ""},
+		{"a duration in ms", Field{Type: Duration, Unit: "ms"}, event.Seconds(63.5), json.Number("63500"), ""},
+		{"a duration in a number field is seconds", Field{Type: Number}, event.Seconds(63), json.Number("63"), ""},
+		{"words for true", Field{Type: Boolean}, "Ja", true, ""},
+		{"1 is true", Field{Type: Boolean}, 1, true, ""},
+		{"2 is not true", Field{Type: Boolean}, 2, nil, "wants true or false"},
+		{"the day is the zone's", Field{Type: Date}, at, time.Date(2026, 11, 22, 0, 0, 0, 0, time.UTC), ""},
+		{"a day stays the day", Field{Type: Date}, "2026-11-21", time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), ""},
+		{"a time without zone is the zone's", Field{Type: DateTime}, "2026-11-21 10:00", time.Date(2026, 11, 21, 9, 0, 0, 0, time.UTC), ""},
+		{"a German date", Field{Type: Date}, "21.11.2026", time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC), ""},
+		{"milliseconds", Field{Type: DateTime}, 1763719200000, time.UnixMilli(1763719200000).UTC(), ""},
+		{"seconds as text", Field{Type: DateTime}, "1763719200", time.Unix(1763719200, 0).UTC(), ""},
+		{"a slashed date means two days", Field{Type: Date}, "03/04/2026", nil, "wants a time"},
+		{"a small number is no time", Field{Type: DateTime}, 20261121, nil, "wants a time"},
+		{"an option by label without case", Field{Type: Select, Options: status}, "in progress", "in_progress", ""},
+		{"an unknown option is named after its nearest", Field{Type: Select, Options: status}, "nwe", nil, `did you mean "new"`},
+		{"a label of two options is none", Field{Type: Select, Options: status}, "SAME", nil, "none of the field's options"},
+		{"several options from a list", Field{Type: MultiSelect, Options: status}, []any{"New", "in_progress", "new"}, []string{"new", "in_progress"}, ""},
+		{"several options from text", Field{Type: MultiSelect, Options: status}, "new; In Progress", []string{"new", "in_progress"}, ""},
+		{"an e-mail is lower case", Field{Type: Email}, " A@Example.COM ", "a@example.com", ""},
+		{"no e-mail", Field{Type: Email}, "nobody", nil, "no e-mail address"},
+		{"a link", Field{Type: URL}, "https://example.com/a", "https://example.com/a", ""},
+		{"no link", Field{Type: URL}, "javascript:alert(1)", nil, "no link"},
+		{"ids", Field{Type: Reference}, "rec1", []string{"rec1"}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			c.field.Name = "f"
+			got, err := Coercion{Zone: zone, Country: "DE"}.Coerce(c.field, c.in)
+			if c.err != "" {
+				if err == nil || err.Kind != Invalid || err.Field != "f" || !strings.Contains(err.Error(), c.err) {
+					t.Fatalf("got %v, want an invalid field f with %q", err, c.err)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got.Value); diff != "" {
+				t.Errorf("value (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestEmptyTextNeverClearsWhatIsNotText(t *testing.T) {
+	t.Parallel()
+	for _, ft := range []FieldType{Number, Boolean, Date, DateTime, Duration, Select, MultiSelect, Email, Phone, URL, Reference, Other} {
+		got, err := Coercion{}.Coerce(Field{Name: "f", Type: ft}, " ")
+		if err != nil || !got.Skip || got.Note == "" {
+			t.Errorf("%s: got %+v %v, want it skipped with a note", ft, got, err)
+		}
+	}
+}
+
+func TestCoerceNeverLosesSilently(t *testing.T) {
+	t.Parallel()
+	types := []FieldType{Text, LongText, HTML, Number, Boolean, Date, DateTime, Duration, Select, MultiSelect, Email, Phone, URL, Reference, Other}
+	rapid.Check(t, func(t *rapid.T) {
+		f := Field{Name: "f", Type: rapid.SampledFrom(types).Draw(t, "type"), MaxLength: rapid.IntRange(0, 40).Draw(t, "max"), Options: []Option{{"a", "A"}, {"b", "B"}}}
+		s := rapid.String().Draw(t, "text")
+		got, err := Coercion{}.Coerce(f, s)
+		if err != nil {
+			if err.Kind != Invalid || err.Field != "f" {
+				t.Fatalf("error %+v", err)
+			}
+			return
+		}
+		if got.Skip {
+			if strings.TrimSpace(s) != "" {
+				t.Fatalf("%s: %q was skipped", f.Type, s)
+			}
+			return
+		}
+		switch v := got.Value.(type) {
+		case string:
+			if f.MaxLength > 0 && utf8.RuneCountInString(v) > f.MaxLength && holdsText(f.Type) {
+				t.Fatalf("%q is longer than %d", v, f.MaxLength)
+			}
+			if f.Type == Text && got.Note == "" && v != s {
+				t.Fatalf("%q became %q without a note", s, v)
+			}
+			if f.Type == HTML && strings.ContainsAny(strings.ReplaceAll(v, "<br>", ""), "<>\"'") {
+				t.Fatalf("%q is not escaped", v)
+			}
+		case json.Number:
+			if !json.Valid([]byte(v)) {
+				t.Fatalf("%q became %q, which is no number", s, v)
+			}
+		}
+	})
+}
+
+func TestParsePhone(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"+49 30 901820": "+4930901820", "030 901820": "+4930901820", "0049 30 901820": "+4930901820", "+49 (0)30 901820": "+4930901820",
+		"+1 415 555 2671": "+14155552671", "hello": "", "": "",
+	} {
+		p, ok := ParsePhone(in, "de")
+		if p.E164 != want || ok != (want != "") {
+			t.Errorf("%q: got %q %v, want %q", in, p.E164, ok, want)
+		}
+	}
+	p, _ := ParsePhone("030 901820", "DE")
+	if diff := cmp.Diff([]string{"4930901820", "004930901820", "030901820", "30901820", "49030901820"}, p.Digits()); diff != "" {
+		t.Error(diff)
+	}
+}

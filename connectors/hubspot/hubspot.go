@@ -1,0 +1,170 @@
+// Package hubspot writes to a HubSpot account: contacts, calls, notes and any
+// other object of the CRM API, in batches.
+//
+// It keeps nothing but limits and, for minutes, what it read of the account's
+// properties, owners and association labels. When to try again is the
+// deliverer's business.
+package hubspot
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
+)
+
+const (
+	// Version is the date version of HubSpot's API in every path. Versions
+	// come out each March and September and are supported for 18 months.
+	Version = "2026-09"
+	// Batch is the most records of one request (HubSpot batch guides, 2026-11).
+	Batch = 100
+
+	baseURL = "https://api.hubapi.com"
+	// linkBatch is the most pairs of one association request. HubSpot
+	// documents 2,000 for writes and 1,000 for reads (2026-11).
+	linkBatch = 1000
+	// perTenSeconds is what Free and Starter accounts allow; Professional and
+	// Enterprise allow 190 (usage guidelines, 2026-11).
+	perTenSeconds = 100
+	// searchPerSecond is per account, whatever its plan (search guide, 2026-11).
+	searchPerSecond = 5
+	// searchLag is after how long a new record is taken to be in the search
+	// index. HubSpot says "a few moments"; 30 s were reported.
+	searchLag = 30 * time.Second
+	keepFor   = 10 * time.Minute // schemas, owners, labels
+	width     = 4                // requests of one call side by side
+)
+
+// Config are the settings of a connector of type hubspot.
+type Config struct {
+	AccessToken    config.Secret `yaml:"access_token,required" doc:"token of a Service Key (or of a legacy private app) with the scopes crm.objects.contacts.read and .write"`
+	BaseURL        string        `yaml:"base_url" doc:"address of the API; default https://api.hubapi.com"`
+	Timeout        time.Duration `yaml:"timeout" doc:"longest time for one request; default 20s"`
+	RequestsPer10s int           `yaml:"requests_per_10s" doc:"requests that the account allows in ten seconds; default 100 (Free, Starter), 190 on Professional and Enterprise"`
+	SearchLag      time.Duration `yaml:"search_lag" doc:"after how long a new record can be found by search; default 30s"`
+}
+
+// Connector is one HubSpot account.
+type Connector struct {
+	client   *httpx.Client
+	search   *httpx.Limiter
+	coercion connectors.Coercion
+	lag      time.Duration // from the beginning of a request until search must know what it made
+
+	schemas connectors.Cache[read]
+	owners  connectors.Cache[string]
+	labels  connectors.Cache[[]wireLabel]
+}
+
+// New returns a connector. It sends nothing.
+func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
+	if cfg.BaseURL == "" {
+		cfg.BaseURL = baseURL
+	}
+	if cfg.Timeout <= 0 {
+		cfg.Timeout = httpx.DefaultTimeout
+	}
+	if cfg.RequestsPer10s <= 0 {
+		cfg.RequestsPer10s = perTenSeconds
+	}
+	if cfg.SearchLag <= 0 {
+		cfg.SearchLag = searchLag
+	}
+	// The window rolls: what is saved up in a rest and what follows must stay
+	// below the limit together.
+	limit := float64(cfg.RequestsPer10s)
+	client, err := httpx.New(httpx.Options{
+		BaseURL:   cfg.BaseURL,
+		UserAgent: opt.UserAgent,
+		Header:    http.Header{"Authorization": {"Bearer " + cfg.AccessToken.Reveal()}},
+		Timeout:   cfg.Timeout,
+		Limiter:   httpx.NewLimiter(limit*0.08, int(limit*0.2)),
+		Refused:   refusedFor,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &Connector{
+		client:   client,
+		search:   httpx.NewLimiter(searchPerSecond*0.9, 1),
+		coercion: connectors.Coercion{Zone: opt.Zone, Country: opt.Country},
+		lag:      cfg.Timeout + cfg.SearchLag,
+		schemas:  connectors.Cache[read]{Keep: keepFor},
+		owners:   connectors.Cache[string]{Keep: keepFor},
+		labels:   connectors.Cache[[]wireLabel]{Keep: keepFor},
+	}, nil
+}
+
+// Describe implements connectors.Connector.
+func (c *Connector) Describe(ctx context.Context, objects []string) (connectors.Schema, error) {
+	out := connectors.Schema{}
+	for _, name := range objects {
+		o, err := c.object(ctx, name)
+		if err != nil {
+			if err.Code == codeNoObject {
+				continue
+			}
+			return nil, err
+		}
+		out[name] = o
+	}
+	return out, nil
+}
+
+// Find implements connectors.Connector. Keys are tried level by level over all
+// matches, so that many matches cost few requests. Of contacts, a key on an
+// e-mail also finds additional addresses, and a key on phone or mobilephone
+// finds the number in either, however it is written there.
+func (c *Connector) Find(ctx context.Context, matches []connectors.Match) ([]connectors.Found, error) {
+	found := make([]connectors.Found, len(matches))
+	levels := 0
+	for _, m := range matches {
+		levels = max(levels, len(m.Keys))
+	}
+	for level := range levels {
+		var open []probe
+		for i, m := range matches {
+			if level < len(m.Keys) && found[i].Err == nil && len(found[i].Records) == 0 {
+				open = append(open, probe{match: m, key: m.Keys[level], level: level, found: &found[i]})
+			}
+		}
+		c.probe(ctx, open)
+	}
+	return found, nil
+}
+
+// Write implements connectors.Connector.
+func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]connectors.Result, error) {
+	results := make([]connectors.Result, len(changes))
+	items := make([]*item, len(changes))
+	for i := range changes {
+		items[i] = &item{change: &changes[i], result: &results[i]}
+	}
+	c.prepare(ctx, items)
+	c.lookForTwins(ctx, items)
+	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart}.
+		Run(open(items), func(batch []*item) { c.writePart(ctx, batch) })
+	c.link(ctx, items)
+	return results, nil
+}
+
+// call sends a request and decodes an answer of status 200 to 299 into into.
+func (c *Connector) call(ctx context.Context, q httpx.Request, into any) *connectors.Error {
+	answer, err := c.client.Do(ctx, q)
+	if err != nil {
+		return noAnswer(err, q.Repeatable)
+	}
+	if answer.Status >= 300 {
+		return classify(answer, q.Repeatable)
+	}
+	return decode(answer.Body, into, q.Repeatable)
+}
+
+func objectPath(object, rest string) string {
+	return "/crm/objects/" + Version + "/" + url.PathEscape(object) + rest
+}

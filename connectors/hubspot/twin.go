@@ -1,0 +1,103 @@
+package hubspot
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+)
+
+// twinMargin is how far HubSpot's clock may be behind ours.
+const twinMargin = time.Minute
+
+// lookForTwins finds what an earlier attempt with an unknown outcome may have
+// made, where HubSpot does not prevent a second record by itself. What is found
+// is updated instead of created.
+func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
+	var keyed []*item
+	var probes []probe
+	found := make([]connectors.Found, len(items))
+	for n, i := range items {
+		if i.done || i.change.Attempted.IsZero() || i.id != "" || i.unique != "" || i.guarded() {
+			continue
+		}
+		// Before this, search may not know the record yet, or the request may
+		// still be under way.
+		if wait := time.Until(i.change.Attempted.Add(c.lag)); wait > 0 {
+			i.fail(&connectors.Error{Kind: connectors.Transient, Code: "SEARCH_LAG", Wait: wait,
+				Message: "an earlier attempt may have made the record; HubSpot's search must know it first"})
+			continue
+		}
+		if k := i.change.Key; len(k) > 0 && !slices.ContainsFunc(k, func(t connectors.Term) bool { return t.Field == connectors.ID }) {
+			keyed = append(keyed, i)
+			probes = append(probes, probe{match: connectors.Match{Object: i.change.Object}, key: k, found: &found[n]})
+			continue
+		}
+		c.lookForEqual(ctx, i)
+	}
+	c.probe(ctx, probes)
+	for n, i := range keyed {
+		f := probes[n].found
+		switch {
+		case f.Err != nil:
+			i.fail(f.Err)
+		case len(f.Records) == 1:
+			i.id = f.Records[0].ID
+		case len(f.Records) > 1:
+			i.fail(ambiguous(f.Records))
+		}
+	}
+}
+
+// lookForEqual finds a record without key by all its values and its age.
+func (c *Connector) lookForEqual(ctx context.Context, i *item) {
+	created := "createdate"
+	if _, ok := i.schema.Fields["hs_createdate"]; ok {
+		created = "hs_createdate"
+	}
+	since := strconv.FormatInt(i.change.Attempted.Add(-twinMargin).UnixMilli(), 10)
+	q := wireSearch{FilterGroups: []wireGroup{{[]wireFilter{{Property: created, Operator: "GTE", Value: since}}}}}
+	compared := map[string]string{}
+	for name, text := range i.props {
+		// HubSpot may tidy HTML; everything else comes back as it was sent.
+		if f := i.schema.Fields[name]; text != "" && f.Type != connectors.HTML {
+			compared[name] = text
+			q.Properties = append(q.Properties, name)
+		}
+	}
+	if len(compared) == 0 {
+		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: "NO_KEY",
+			Message: "an earlier attempt may have made the record, and it has no value by which to find it; give it a match"})
+		return
+	}
+	slices.Sort(q.Properties)
+	if f := i.schema.Fields["hs_timestamp"]; compared["hs_timestamp"] != "" {
+		q.FilterGroups[0].Filters = append(q.FilterGroups[0].Filters, wireFilter{Property: "hs_timestamp", Operator: "EQ", Value: searchText(f, compared["hs_timestamp"])})
+	}
+	var oldest wireRecord
+	err := c.find(ctx, i.change.Object, q, func(r wireRecord) {
+		for name, text := range compared {
+			if f := i.schema.Fields[name]; r.text(name) != text && !sameText(f, r.text(name), text) {
+				return
+			}
+		}
+		if oldest.ID == "" || r.CreatedAt.Before(oldest.CreatedAt) {
+			oldest = r
+		}
+	})
+	if err != nil {
+		i.fail(err)
+		return
+	}
+	i.id = oldest.ID
+}
+
+func ambiguous(records []connectors.Record) *connectors.Error {
+	e := &connectors.Error{Kind: connectors.Ambiguous, Message: "several records match"}
+	for _, r := range records {
+		e.IDs = append(e.IDs, r.ID)
+	}
+	return e
+}

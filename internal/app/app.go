@@ -1,0 +1,268 @@
+// Package app wires the daemon together: settings, ledger, receiver,
+// deliverer and admin side, from start over reloads to the stop. It holds no
+// logic of its own beyond the order in which things begin and end.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/internal/deliver"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/internal/receiver"
+	"github.com/crmsyncd/crmsyncd/store"
+	"github.com/crmsyncd/crmsyncd/store/bolt"
+)
+
+// LedgerFile is the ledger's name within data_dir.
+const LedgerFile = "ledger.db"
+
+// App is the daemon. Start it with New, then Run.
+type App struct {
+	version string
+	path    string // of the settings
+	log     *slog.Logger
+	logger  Logger
+	setup   atomic.Pointer[Setup]
+	ledger  store.Ledger
+	deliver *deliver.Deliverer
+	metrics *metrics
+	desk    *admin.Desk
+	public  net.Listener
+	private net.Listener
+	started time.Time
+
+	mu       sync.Mutex // of the reload
+	outcome  admin.Settings
+	draining atomic.Bool
+}
+
+// New builds everything from a Setup and takes the addresses and the ledger,
+// but serves nothing yet. path is where Reload reads the settings from; with
+// an empty path there is no reload. Errors of the ledger are those of package
+// store.
+func New(setup *Setup, path, version string, logger Logger) (*App, error) {
+	s, log := setup.Settings, setup.Log
+	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
+		return nil, fmt.Errorf("make the data directory: %w", err)
+	}
+	a := &App{version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now()}
+	a.setup.Store(setup)
+	a.outcome.LoadedAt = a.started
+	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Log: log, Observe: a.metrics.committed})
+	if err != nil {
+		return nil, err
+	}
+	a.ledger = ledger
+	a.metrics.registry.MustRegister(queues{ledger.Stats})
+	a.deliver = deliver.New(deliver.Options{Ledger: ledger, Setup: setup.delivery(), Policy: policy(s.Delivery), Log: log, Meter: a.metrics})
+	a.desk = NewDesk(ledger, a.setup.Load)
+	a.desk.Fill, a.desk.Wake = a.fill, a.deliver.WakeAll
+	if err := a.listen(s); err != nil {
+		return nil, errors.Join(err, ledger.Close())
+	}
+	return a, nil
+}
+
+// NewDesk returns a Desk on a ledger for whichever Setup is in force.
+func NewDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
+	return &admin.Desk{
+		Ledger:  ledger,
+		Parse:   func(e store.Event) (*event.Event, error) { return setup().Parse(e) },
+		Reparse: func(e store.Event) store.Requeue { return setup().Reparse(e) },
+	}
+}
+
+func policy(d config.Delivery) deliver.Policy {
+	return deliver.Policy{MaxAge: d.MaxAge, MaxAttempts: d.MaxAttempts, BackoffMin: d.BackoffMin, BackoffMax: d.BackoffMax}
+}
+
+func receiving(l config.Limits) receiver.Limits {
+	return receiver.Limits{
+		Body: int64(l.Body), InFlight: l.InFlight, Buffered: int64(l.Buffered), Connections: l.Connections,
+		HeaderTime: l.HeaderTime, BodyTime: l.BodyTime, IdleTime: l.IdleTime, StoreTime: l.StoreTime,
+	}
+}
+
+func (a *App) listen(s *config.Settings) (err error) {
+	if a.public, err = net.Listen("tcp", s.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if a.private, err = listenAdmin(s.Admin); err != nil {
+		return errors.Join(fmt.Errorf("admin: %w", err), a.public.Close())
+	}
+	return nil
+}
+
+// listenAdmin listens on host:port or unix:/path. A socket file left behind
+// by a daemon that was killed is removed; the ledger's lock has shown that no
+// other one runs on this data.
+func listenAdmin(address string) (net.Listener, error) {
+	path, ok := strings.CutPrefix(address, "unix:")
+	if !ok {
+		return net.Listen("tcp", address)
+	}
+	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if err := os.Remove(path); err != nil {
+			return nil, err
+		}
+	}
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		return nil, err
+	}
+	return l, os.Chmod(path, 0o660)
+}
+
+// URL is where webhooks are taken, such as http://127.0.0.1:8787.
+func (a *App) URL() string { return "http://" + a.public.Addr().String() }
+
+// Admin is the address of the admin side as the settings write it.
+func (a *App) Admin() string {
+	if a.private.Addr().Network() == "unix" {
+		return "unix:" + a.private.Addr().String()
+	}
+	return a.private.Addr().String()
+}
+
+// Desk does operations on the running daemon.
+func (a *App) Desk() *admin.Desk { return a.desk }
+
+// Run serves until ctx ends, then stops: no new webhooks, work under way gets
+// the drain time of the settings, everything else waits on disk.
+func (a *App) Run(ctx context.Context) error {
+	s := a.setup.Load().Settings
+	limits := receiving(s.Limits)
+	rcv := receiver.New(receiver.Options{
+		Sources: func() map[string]receiver.Source { return a.setup.Load().receiving },
+		Append:  a.append, Limits: limits, TrustedProxies: s.TrustedProxies, Log: a.log, Observe: a.metrics.received,
+	})
+	public := receiver.Server(rcv, limits)
+	private := &http.Server{Handler: admin.Handler(a.desk, a.metrics.handler()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
+	for _, srv := range []*http.Server{public, private} {
+		srv.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
+	}
+
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	var running sync.WaitGroup
+	serve := func(srv *http.Server, l net.Listener) {
+		running.Go(func() {
+			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+				stop(err)
+			}
+		})
+	}
+	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	running.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
+	serve(public, receiver.Listen(a.public, limits))
+	serve(private, a.private)
+	a.log.Info("crmsyncd is ready", "version", a.version, "listen", a.public.Addr().String(), "admin", a.Admin(), "sources", len(a.setup.Load().Sources), "connectors", len(a.setup.Load().Connectors))
+
+	<-ctx.Done()
+	a.draining.Store(true)
+	a.log.Info("stopping: no new webhooks, work under way may finish", "for_at_most", s.Delivery.Drain.String())
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Delivery.Drain)
+	defer cancel()
+	errs := []error{}
+	if err := public.Shutdown(end); err != nil {
+		errs = append(errs, public.Close())
+	}
+	stopDelivering()
+	shut := make(chan struct{})
+	go func() { running.Wait(); close(shut) }()
+	_ = private.Shutdown(end)
+	<-shut
+	errs = append(errs, a.ledger.Close())
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		errs = append(errs, cause)
+	}
+	a.log.Info("stopped")
+	return errors.Join(errs...)
+}
+
+func (a *App) append(ctx context.Context, e store.Event) (store.Receipt, error) {
+	r, err := a.ledger.Append(ctx, e)
+	if err == nil && !r.Duplicate {
+		a.deliver.Wake()
+	}
+	return r, err
+}
+
+// Reload builds everything new from the settings file and swaps it in. On
+// problems nothing changes; they are kept for the status. Addresses and
+// data_dir need a restart; a changed one is among the problems as a warning.
+func (a *App) Reload() diag.Problems {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	next, problems := Build(a.path, a.version, a.logger)
+	if err := problems.Err(); err != nil {
+		a.outcome.FailedAt, a.outcome.Failure = time.Now(), err.Error()
+		a.metrics.reloads.WithLabelValues("failed").Inc()
+		a.log.Error("reload refused; the settings in force stay", "problems", len(problems), "first", problems[0].Error())
+		return problems
+	}
+	old := a.setup.Load().Settings
+	for _, c := range []struct{ name, old, new string }{
+		{"listen", old.Listen, next.Settings.Listen}, {"admin", old.Admin, next.Settings.Admin}, {"data_dir", old.DataDir, next.Settings.DataDir},
+	} {
+		if c.old != c.new {
+			a.log.Warn("this setting needs a restart", "setting", c.name)
+		}
+	}
+	a.setup.Store(next)
+	a.deliver.Reload(next.delivery())
+	a.outcome = admin.Settings{LoadedAt: time.Now()}
+	a.metrics.reloads.WithLabelValues("done").Inc()
+	a.log.Info("reloaded", "sources", len(next.Sources), "connectors", len(next.Connectors))
+	return problems
+}
+
+// fill adds what the running daemon knows to a Status.
+func (a *App) fill(s *admin.Status) {
+	setup := a.setup.Load()
+	a.mu.Lock()
+	s.Settings = a.outcome
+	a.mu.Unlock()
+	s.Version, s.Running, s.StartedAt = a.version, true, a.started
+	switch {
+	case a.draining.Load():
+		s.NotReady = "the daemon is stopping"
+	default:
+		s.Ready = true
+	}
+	for _, b := range setup.Settings.Sources {
+		s.Sources = append(s.Sources, admin.Source{Name: b.Name, Type: b.Type})
+	}
+	conditions := a.deliver.Conditions()
+	known := map[string]int{}
+	for i, c := range s.Connectors {
+		known[c.Name] = i
+		s.Connectors[i].State = "removed"
+	}
+	for _, b := range setup.Settings.Connectors {
+		i, ok := known[b.Name]
+		if !ok {
+			i = len(s.Connectors)
+			s.Connectors = append(s.Connectors, admin.Connector{Name: b.Name})
+		}
+		c, cond := &s.Connectors[i], conditions[b.Name]
+		c.Type, c.State, c.Reason, c.Until = b.Type, cond.State, cond.Reason, cond.Until
+		if c.State == "" {
+			c.State = "ok"
+		}
+	}
+}

@@ -1,0 +1,246 @@
+package app
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/deliver"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/internal/receiver"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Setup is everything that settings and mapping say, built and ready. It is
+// what a reload swaps.
+type Setup struct {
+	Settings   *config.Settings
+	Rules      *mapping.Rules
+	Sources    map[string]sources.Source
+	Connectors map[string]connectors.Connector
+	Log        *slog.Logger
+	types      map[string]string // of sources and connectors, by name
+	receiving  map[string]receiver.Source
+}
+
+// Logger makes the log that settings ask for.
+type Logger func(config.Log) *slog.Logger
+
+// Build builds a Setup from the settings file at path. The Setup can be used
+// if the problems hold no error; where it can be built in part, it is.
+func Build(path, version string, log Logger) (*Setup, diag.Problems) {
+	return load(path, config.System(), version, log)
+}
+
+// BuildOffline is Build for commands that send nothing: secrets may be missing.
+func BuildOffline(path, version string) (*Setup, diag.Problems) {
+	env := config.System()
+	env.Offline = true
+	return load(path, env, version, func(config.Log) *slog.Logger { return slog.New(slog.DiscardHandler) })
+}
+
+func load(path string, env config.Env, version string, log Logger) (*Setup, diag.Problems) {
+	settings, problems := config.Load(path, env)
+	if settings == nil {
+		return nil, problems
+	}
+	s, more := build(settings, version, log(settings.Log))
+	problems = append(problems, more...)
+	problems.Sort()
+	return s, problems
+}
+
+func build(settings *config.Settings, version string, log *slog.Logger) (*Setup, diag.Problems) {
+	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, receiving: map[string]receiver.Source{}, Log: log}
+	var problems diag.Problems
+	for _, b := range settings.Sources {
+		t, ok := sourceTypes[b.Type]
+		if !ok {
+			problems = append(problems, unknownType(b, "source", slices.Sorted(maps.Keys(sourceTypes))))
+			continue
+		}
+		src, ps := t.open(b, settings.Defaults)
+		problems = append(problems, ps...)
+		if src == nil {
+			continue
+		}
+		s.Sources[b.Name], s.types["source "+b.Name] = src, b.Type
+		s.receiving[b.Name] = receiver.Source{Name: b.Name, Vendor: b.Type, Source: src}
+	}
+	names := map[string]string{}
+	for _, b := range settings.Connectors {
+		names[b.Name] = b.Type
+		t, ok := connectorTypes[b.Type]
+		if !ok {
+			problems = append(problems, unknownType(b, "connector", slices.Sorted(maps.Keys(connectorTypes))))
+			continue
+		}
+		conn, ps := t.open(b, connectors.Options{
+			Name: b.Name, Country: settings.Defaults.Country, Zone: settings.Defaults.Zone,
+			Log: log.With("connector", b.Name), UserAgent: "crmsyncd/" + version,
+		})
+		problems = append(problems, ps...)
+		if conn != nil {
+			s.Connectors[b.Name], s.types["connector "+b.Name] = conn, b.Type
+		}
+	}
+	files, ps := mappingFiles(settings)
+	problems = append(problems, ps...)
+	if ps.Err() == nil {
+		var known []string
+		for _, b := range settings.Sources {
+			known = append(known, b.Name)
+		}
+		rules, ps := mapping.Read(files, mapping.Options{Sources: cmpNil(known), Connectors: names, Country: settings.Defaults.Country, Zone: settings.Defaults.Zone})
+		problems = append(problems, ps...)
+		s.Rules = rules
+	}
+	return s, problems
+}
+
+// cmpNil keeps "no sources configured" apart from "sources not known".
+func cmpNil(names []string) []string {
+	if names == nil {
+		return []string{}
+	}
+	return names
+}
+
+func unknownType(b config.Block, what string, known []string) diag.Problem {
+	n := b.Node.Get("type")
+	if n == nil {
+		n = b.Node
+	}
+	return n.Problem(fmt.Sprintf("unknown type %q of %s %q", b.Type, what, b.Name), cmp.Or(diag.DidYouMean(b.Type, known), "known types: "+strings.Join(known, ", ")))
+}
+
+// mappingFiles reads the mapping: one file, or all .yaml files of a directory.
+func mappingFiles(settings *config.Settings) ([]mapping.File, diag.Problems) {
+	path := settings.Mapping
+	missing := func(err error) diag.Problems {
+		hint := "set mapping: in " + settings.File + ", or write the file"
+		return diag.Problems{{Pos: diag.Pos{File: shown(path)}, Message: "the mapping cannot be read: " + reasonOf(err), Hint: hint}}
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, missing(err)
+	}
+	paths := []string{path}
+	if info.IsDir() {
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return nil, missing(err)
+		}
+		paths = nil
+		for _, e := range entries {
+			name := e.Name()
+			if ext := filepath.Ext(name); (ext == ".yaml" || ext == ".yml") && !strings.HasSuffix(strings.TrimSuffix(name, ext), "_test") && !e.IsDir() {
+				paths = append(paths, filepath.Join(path, name))
+			}
+		}
+		if len(paths) == 0 {
+			return nil, diag.Problems{{Pos: diag.Pos{File: shown(path)}, Message: "the mapping's directory holds no .yaml file"}}
+		}
+	}
+	var files []mapping.File
+	for _, p := range paths {
+		text, err := os.ReadFile(p)
+		if err != nil {
+			return nil, missing(err)
+		}
+		files = append(files, mapping.File{Name: shown(p), Text: text})
+	}
+	return files, nil
+}
+
+// shown is how a path is named to people: relative where that is shorter.
+func shown(path string) string {
+	if wd, err := os.Getwd(); err == nil {
+		if rel, err := filepath.Rel(wd, path); err == nil && len(rel) < len(path) && !strings.HasPrefix(rel, "..") {
+			return rel
+		}
+	}
+	return path
+}
+
+// reasonOf leaves the path out of a file error, as it is named beside it.
+func reasonOf(err error) string {
+	if pe, ok := err.(*fs.PathError); ok {
+		return pe.Err.Error()
+	}
+	return err.Error()
+}
+
+// Parse gives the common model of a stored event.
+func (s *Setup) Parse(e store.Event) (*event.Event, error) {
+	p, err := s.parse(e)
+	if err != nil {
+		return nil, err
+	}
+	ev := p.Event
+	ev.ID, ev.Source, ev.Vendor, ev.Origin, ev.ReceivedAt = e.ID(), e.Source, e.Vendor, e.Origin, e.ReceivedAt
+	if ev.OccurredAt.IsZero() {
+		ev.OccurredAt = e.OccurredAt
+	}
+	if ev.Raw == nil {
+		ev.Raw = e.Body
+		if p.Problem != "" && !json.Valid(e.Body) {
+			ev.Raw, _ = json.Marshal(string(e.Body))
+		}
+	}
+	return ev, nil
+}
+
+func (s *Setup) parse(e store.Event) (sources.Parsed, error) {
+	src := s.Sources[e.Source]
+	if src == nil {
+		return sources.Parsed{}, fmt.Errorf("source %q is not in the settings any more; put it back and replay the event", e.Source)
+	}
+	return src.Parse(request(e)), nil
+}
+
+// request is a stored event as its source takes it.
+func request(e store.Event) *sources.Request {
+	header := http.Header{}
+	if e.ContentType != "" {
+		header.Set("Content-Type", e.ContentType)
+	}
+	return &sources.Request{Method: http.MethodPost, Header: header, Body: e.Body, At: e.ReceivedAt}
+}
+
+// Reparse says what today's parser makes of a stored payload.
+func (s *Setup) Reparse(e store.Event) store.Requeue {
+	if p, err := s.parse(e); err == nil {
+		now := receiver.Stored(e.Source, e.Vendor, e.Origin, request(e), p)
+		if p.Event.Lane() == "" {
+			now.Lane = e.Lane
+		}
+		e.Type, e.OccurredAt, e.Rank, e.Lane, e.Problem = now.Type, now.OccurredAt, now.Rank, now.Lane, now.Problem
+	}
+	return store.Requeue{Seq: e.Seq, Type: e.Type, OccurredAt: e.OccurredAt, Rank: e.Rank, Lane: e.Lane, Problem: e.Problem}
+}
+
+// delivery is the Setup as the deliverer takes it.
+func (s *Setup) delivery() deliver.Setup {
+	d := deliver.Setup{Parse: s.Parse, Rules: s.Rules, Connectors: map[string]deliver.Target{}}
+	for name, c := range s.Connectors {
+		d.Connectors[name] = deliver.Target{Connector: c, Wave: connectorTypes[s.types["connector "+name]].wave}
+	}
+	return d
+}
+
+// Type gives the type of a source by its name.
+func (s *Setup) Type(source string) string { return s.types["source "+source] }

@@ -1,0 +1,95 @@
+package app
+
+import (
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/connectors/airtable"
+	"github.com/crmsyncd/crmsyncd/connectors/hubspot"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/sources/telli"
+)
+
+// sourceTypes are the vendors that settings can name as a source's type.
+var sourceTypes = map[string]sourceType{
+	"telli": newSourceType(telli.New),
+}
+
+// connectorTypes are the CRMs that settings can name as a connector's type.
+var connectorTypes = map[string]connectorType{
+	"airtable": newConnectorType(airtable.New, 10*airtable.Batch),
+	"hubspot":  newConnectorType(hubspot.New, 10*hubspot.Batch),
+}
+
+type sourceType struct {
+	config any // zero value of the vendor's Config
+	open   func(b config.Block, d config.Defaults) (sources.Source, diag.Problems)
+}
+
+func newSourceType[C any, S sources.Source](open func(name string, c C, country string) (S, error)) sourceType {
+	var zero C
+	return sourceType{
+		config: zero,
+		open: func(b config.Block, d config.Defaults) (sources.Source, diag.Problems) {
+			var c C
+			if ps := b.Decode(&c); ps.Has(diag.Error) {
+				return nil, ps
+			}
+			if b.Unresolved {
+				return nil, nil // a secret that is missing; its problem is among the settings'
+			}
+			s, err := open(b.Name, c, d.Country)
+			if err != nil {
+				return nil, diag.Problems{b.Node.Problem(err.Error(), "")}
+			}
+			return s, nil
+		},
+	}
+}
+
+type connectorType struct {
+	config any
+	wave   int // deliveries in one wave: ten full requests
+	open   func(b config.Block, o connectors.Options) (connectors.Connector, diag.Problems)
+}
+
+func newConnectorType[C any](open func(C, connectors.Options) (connectors.Connector, error), wave int) connectorType {
+	var zero C
+	return connectorType{
+		config: zero,
+		wave:   wave,
+		open: func(b config.Block, o connectors.Options) (connectors.Connector, diag.Problems) {
+			var c C
+			if ps := b.Decode(&c); ps.Has(diag.Error) {
+				return nil, ps
+			}
+			if b.Unresolved {
+				return nil, nil
+			}
+			conn, err := open(c, o)
+			if err != nil {
+				return nil, diag.Problems{b.Node.Problem(err.Error(), "")}
+			}
+			return conn, nil
+		},
+	}
+}
+
+// SourceTypes and ConnectorTypes give the vendors' settings by type, for the
+// JSON Schema.
+func SourceTypes() map[string]any {
+	out := map[string]any{}
+	for name, t := range sourceTypes {
+		out[name] = t.config
+	}
+	return out
+}
+
+// ConnectorTypes gives the CRMs' settings by type.
+func ConnectorTypes() map[string]any {
+	out := map[string]any{}
+	for name, t := range connectorTypes {
+		out[name] = t.config
+	}
+	return out
+}

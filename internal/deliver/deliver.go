@@ -1,0 +1,192 @@
+// Package deliver takes what waits in the ledger to the CRMs: it plans events,
+// gathers due deliveries into waves, writes their records in batches, and
+// settles what became of each. It decides what an error means (retry, pause
+// the connector, dead); connectors only classify. It keeps nothing that
+// matters over a restart: that is the ledger's.
+package deliver
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Setup is what a reload swaps: how stored events are read, the rules, and
+// where deliveries go. A wave under way ends with the Setup it began with.
+type Setup struct {
+	// Parse gives the common model of a stored event. An error means that it
+	// cannot be read any more, for example because its source was removed.
+	Parse      func(store.Event) (*event.Event, error)
+	Rules      Planner
+	Connectors map[string]Target
+}
+
+// Planner says what rules want; *mapping.Rules is one.
+type Planner interface {
+	Connectors(*event.Event) []string
+	Plan(ev *event.Event, connector string) (mapping.Plan, error)
+}
+
+// Target is a connector with how many deliveries it is given at a time.
+type Target struct {
+	Connector connectors.Connector
+	Wave      int // deliveries in one wave, at least 1
+}
+
+// Meter counts; its methods are called from several goroutines.
+type Meter interface {
+	// Attempted counts deliveries tried, by result: done, dead, or an error's kind.
+	Attempted(connector, result string, n int)
+	// Wave counts one wave and its deliveries.
+	Wave(connector string, deliveries int, took time.Duration)
+}
+
+// Options is what a Deliverer needs.
+type Options struct {
+	Ledger store.Ledger
+	Setup  Setup
+	Policy Policy
+	Log    *slog.Logger
+	Meter  Meter // may be nil
+}
+
+// Deliverer brings deliveries to CRMs. Use New, then Run.
+type Deliverer struct {
+	ledger store.Ledger
+	policy Policy
+	log    *slog.Logger
+	meter  Meter
+
+	work context.Context // of requests under way; ends when Run's drain time is over
+	wake chan struct{}   // events were appended
+
+	mu      sync.Mutex
+	setup   Setup
+	targets map[string]*target
+	running context.Context // of the loops; nil before Run
+	loops   sync.WaitGroup
+}
+
+// New returns a Deliverer that does nothing until Run.
+func New(o Options) *Deliverer {
+	d := &Deliverer{
+		ledger: o.Ledger, policy: o.Policy.withDefaults(), log: o.Log, meter: o.Meter,
+		wake: make(chan struct{}, 1), targets: map[string]*target{}, setup: o.Setup,
+	}
+	if d.meter == nil {
+		d.meter = noMeter{}
+	}
+	return d
+}
+
+// Run plans and delivers until ctx ends. Then nothing new is begun, and work
+// under way may go on for at most drain; what is not done by then waits in
+// the ledger.
+func (d *Deliverer) Run(ctx context.Context, drain time.Duration) {
+	work, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	stop := context.AfterFunc(ctx, func() { time.AfterFunc(drain, cancel) })
+	defer stop()
+
+	d.mu.Lock()
+	d.work, d.running = work, ctx
+	d.start()
+	d.mu.Unlock()
+
+	d.plan(ctx)
+	d.loops.Wait()
+}
+
+// Wake says that events may have been appended or deliveries made due.
+func (d *Deliverer) Wake() {
+	select {
+	case d.wake <- struct{}{}:
+	default:
+	}
+}
+
+// WakeAll also has every connector look for due deliveries, as after a retry
+// by hand.
+func (d *Deliverer) WakeAll() {
+	d.Wake()
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, t := range d.targets {
+		t.planned(0)
+	}
+}
+
+// Reload swaps the setup. Connectors that were parked or paused are tried
+// again; those no longer there stop after their waves under way.
+func (d *Deliverer) Reload(s Setup) {
+	d.mu.Lock()
+	d.setup = s
+	for name, t := range d.targets {
+		if _, ok := s.Connectors[name]; !ok {
+			t.stop()
+			delete(d.targets, name)
+		} else {
+			t.resume()
+		}
+	}
+	d.start()
+	d.mu.Unlock()
+	d.Wake()
+}
+
+// start begins a loop for each connector that has none; d.mu is held.
+func (d *Deliverer) start() {
+	if d.running == nil {
+		return
+	}
+	for name := range d.setup.Connectors {
+		if d.targets[name] != nil {
+			continue
+		}
+		ctx, cancel := context.WithCancel(d.running)
+		t := &target{d: d, name: name, stop: cancel, signal: make(chan struct{}, 1), busy: map[string]bool{}, keys: map[string]int{}, recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{}}
+		d.targets[name] = t
+		d.loops.Go(func() { t.loop(ctx) })
+	}
+}
+
+func (d *Deliverer) current() Setup {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.setup
+}
+
+func (d *Deliverer) target(name string) *target {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.targets[name]
+}
+
+// Condition is how a connector fares.
+type Condition struct {
+	State  string    `json:"state"` // ok, paused or parked
+	Reason string    `json:"reason,omitempty"`
+	Until  time.Time `json:"until,omitzero"`
+}
+
+// Conditions returns the condition of each connector.
+func (d *Deliverer) Conditions() map[string]Condition {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := map[string]Condition{}
+	for name, t := range d.targets {
+		out[name] = t.condition()
+	}
+	return out
+}
+
+type noMeter struct{}
+
+func (noMeter) Attempted(string, string, int)   {}
+func (noMeter) Wave(string, int, time.Duration) {}

@@ -1,0 +1,91 @@
+package deliver
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+)
+
+// Policy says how long and how often is tried.
+type Policy struct {
+	// MaxAge is how long after it was planned a delivery is given up; 0: 7 days.
+	MaxAge time.Duration
+	// MaxAttempts is how many failures of its own a delivery may have; failures
+	// of a CRM that fails for everything do not count. 0: only MaxAge counts.
+	MaxAttempts int
+	// BackoffMin and BackoffMax bound the wait between attempts; 0: 5 s and 1 h.
+	BackoffMin, BackoffMax time.Duration
+	// ParkedProbe is how often a parked connector is tried; 0: 5 min.
+	ParkedProbe time.Duration
+}
+
+func (p Policy) withDefaults() Policy {
+	if p.MaxAge == 0 {
+		p.MaxAge = 7 * 24 * time.Hour
+	}
+	if p.BackoffMin == 0 {
+		p.BackoffMin = 5 * time.Second
+	}
+	if p.BackoffMax == 0 {
+		p.BackoffMax = time.Hour
+	}
+	if p.ParkedProbe == 0 {
+		p.ParkedProbe = 5 * time.Minute
+	}
+	return p
+}
+
+// Backoff is how long to wait after the n-th failure (from 1) in a row: between
+// half and all of BackoffMin doubled n-1 times, at most BackoffMax, but at
+// least atLeast, which a CRM may have asked for.
+func (p Policy) Backoff(n int, atLeast time.Duration) time.Duration {
+	d := p.BackoffMax
+	if n < 1 {
+		n = 1
+	}
+	if n <= 30 {
+		d = min(p.BackoffMin<<(n-1), p.BackoffMax)
+	}
+	return max(atLeast, d/2+rand.N(d/2+1))
+}
+
+// verdict is what an error means for a delivery.
+type verdict int
+
+const (
+	retry   verdict = iota // wait, and count the failure
+	again                  // at once, with a fresh look-up
+	die                    // never by itself
+	suspend                // the account's fault: wait without counting
+)
+
+// judge decides what an error means for the delivery it hit.
+func judge(e *connectors.Error) verdict {
+	switch e.Kind {
+	case connectors.Invalid, connectors.Ambiguous:
+		return die
+	case connectors.NotFound, connectors.Conflict:
+		return again
+	case connectors.Auth:
+		return suspend
+	case connectors.Transient, connectors.RateLimited, connectors.Unknown:
+		if e.Account {
+			return suspend
+		}
+		return retry
+	}
+	return retry
+}
+
+// pause says for how long an account-wide error stops the connector, and
+// whether it is parked: nothing but time or a person mends it.
+func (p Policy) pause(e *connectors.Error, failures int) (wait time.Duration, parked bool) {
+	switch {
+	case e.Kind == connectors.Auth || e.Park:
+		return max(e.Wait, p.ParkedProbe), true
+	case e.Wait > 0:
+		return e.Wait + rand.N(e.Wait/10+time.Millisecond), false
+	}
+	return Policy{BackoffMin: time.Second, BackoffMax: time.Minute}.Backoff(failures, 0), false
+}

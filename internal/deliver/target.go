@@ -1,0 +1,250 @@
+package deliver
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+const (
+	// quiet and patience bound how long a wave gathers: it begins when nothing
+	// was planned for quiet, at the latest after patience. A single event is
+	// held up by quiet only; a burst shares its requests.
+	quiet    = 15 * time.Millisecond
+	patience = 500 * time.Millisecond
+
+	waveBytes  = 32 << 20        // bodies in one wave
+	slowWave   = 2 * time.Second // after which another wave may begin beside it
+	maxWaves   = 4               // side by side, so that one that hangs holds up nobody else
+	recentLife = 5 * time.Minute // longer than any CRM's search index lags behind
+)
+
+// target is one connector's loop: it gathers due deliveries into waves and
+// pauses while the account cannot take any.
+type target struct {
+	d      *Deliverer
+	name   string
+	stop   context.CancelFunc
+	signal chan struct{}
+
+	mu          sync.Mutex
+	pending     int       // planned since the last wave began
+	firstNew    time.Time // when the first of them was planned
+	lastNew     time.Time
+	pausedUntil time.Time
+	parked      bool
+	reason      string
+	failures    int             // account-wide failures in a row
+	trickle     int             // deliveries in the next wave after a pause; 0: no bound
+	lastSuccess time.Time       // of any record
+	busy        map[string]bool // lanes in waves under way
+	keys        map[string]int  // keys of records in waves under way, by wave
+	waves       int             // under way
+	begun       time.Time       // when the youngest of them began
+	waveID      int
+	recent      map[store.LinkKey]recentID // records written lately, which searches may not find yet
+	solo        map[store.DeliveryID]bool  // not to be merged with others: the merged change was invalid
+}
+
+type recentID struct {
+	id   string
+	till time.Time
+}
+
+// planned says that n deliveries were added.
+func (t *target) planned(n int) {
+	now := time.Now()
+	t.mu.Lock()
+	if t.pending == 0 {
+		t.firstNew = now
+	}
+	t.lastNew = now
+	t.pending += n
+	t.mu.Unlock()
+	t.poke()
+}
+
+func (t *target) poke() {
+	select {
+	case t.signal <- struct{}{}:
+	default:
+	}
+}
+
+// resume ends a pause: the settings may have mended its cause.
+func (t *target) resume() {
+	t.mu.Lock()
+	t.pausedUntil, t.parked, t.reason = time.Time{}, false, ""
+	t.mu.Unlock()
+	t.poke()
+}
+
+func (t *target) condition() Condition {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case !t.parked && !time.Now().Before(t.pausedUntil):
+		return Condition{State: "ok"}
+	case t.parked:
+		return Condition{State: "parked", Reason: t.reason, Until: t.pausedUntil}
+	}
+	return Condition{State: "paused", Reason: t.reason, Until: t.pausedUntil}
+}
+
+// loop begins waves until ctx ends, then waits for those under way.
+func (t *target) loop(ctx context.Context) {
+	var under sync.WaitGroup
+	defer under.Wait()
+	for ctx.Err() == nil {
+		if wait := t.holdUp(time.Now()); wait > 0 {
+			t.await(ctx, wait)
+			continue
+		}
+		setup := t.d.current()
+		to, ok := setup.Connectors[t.name]
+		if !ok {
+			return
+		}
+		t.mu.Lock()
+		limit := to.Wave
+		if t.trickle > 0 {
+			limit = min(limit, t.trickle)
+		}
+		t.pending = 0
+		t.mu.Unlock()
+		work, next, err := t.d.ledger.Due(ctx, t.name, time.Now(), t.isBusy, limit, waveBytes)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			t.d.log.Error("cannot read due deliveries; they wait", "connector", t.name, "err", err)
+			t.await(ctx, time.Second)
+		case len(work) == 0 && next.IsZero():
+			t.await(ctx, time.Hour)
+		case len(work) == 0:
+			t.await(ctx, time.Until(next))
+		default:
+			w := t.begin(setup, to, work)
+			under.Go(func() {
+				w.run(t.d.work)
+				t.end(w)
+			})
+		}
+	}
+}
+
+// await waits for d, a signal, or the end of ctx.
+func (t *target) await(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(max(d, time.Millisecond))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-t.signal:
+	case <-ctx.Done():
+	}
+}
+
+// holdUp says how long no wave may begin; 0: now.
+func (t *target) holdUp(now time.Time) time.Duration {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now.Before(t.pausedUntil) {
+		return t.pausedUntil.Sub(now)
+	}
+	if t.waves >= maxWaves || t.waves > 0 && t.trickle > 0 {
+		return time.Hour // the end of a wave signals
+	}
+	if t.waves > 0 && now.Sub(t.begun) < slowWave {
+		return slowWave - now.Sub(t.begun)
+	}
+	if t.pending > 0 && now.Sub(t.lastNew) < quiet && now.Sub(t.firstNew) < patience {
+		return quiet - now.Sub(t.lastNew)
+	}
+	return 0
+}
+
+func (t *target) isBusy(lane string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.busy[lane]
+}
+
+func (t *target) begin(setup Setup, to Target, work []store.Work) *wave {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.waveID++
+	t.waves++
+	t.begun = time.Now()
+	for _, w := range work {
+		t.busy[w.Delivery.Lane] = true
+	}
+	for k, r := range t.recent {
+		if t.begun.After(r.till) {
+			delete(t.recent, k)
+		}
+	}
+	return &wave{t: t, id: t.waveID, setup: setup, conn: to.Connector, work: work, begun: t.begun}
+}
+
+func (t *target) end(w *wave) {
+	t.mu.Lock()
+	t.waves--
+	for _, x := range w.work {
+		delete(t.busy, x.Delivery.Lane)
+	}
+	for k, id := range t.keys {
+		if id == w.id {
+			delete(t.keys, k)
+		}
+	}
+	t.mu.Unlock()
+	t.poke()
+}
+
+// claim takes a record's keys for a wave; false if another record or wave has
+// one of them, so that the same person is never made twice side by side.
+func (t *target) claim(wave int, mine map[string]bool, keys []string) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, k := range keys {
+		if _, taken := t.keys[k]; taken && !mine[k] {
+			return false
+		}
+	}
+	for _, k := range keys {
+		t.keys[k] = wave
+		mine[k] = true
+	}
+	return true
+}
+
+// fared takes note of how the account did in a wave.
+func (t *target) fared(e *connectors.Error, succeeded bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if succeeded {
+		t.lastSuccess = time.Now()
+	}
+	if e == nil {
+		if succeeded {
+			t.failures, t.parked, t.reason = 0, false, ""
+			if t.trickle > 0 {
+				if t.trickle *= 10; t.trickle > 1000 {
+					t.trickle = 0
+				}
+			}
+		}
+		return
+	}
+	t.failures++
+	wait, parked := t.d.policy.pause(e, t.failures)
+	if parked && !t.parked {
+		t.d.log.Error("connector parked; its deliveries wait", "connector", t.name, "kind", e.Kind.String(), "reason", e.Error(), "next_try", wait.Round(time.Second).String())
+	} else if t.failures == 1 {
+		t.d.log.Warn("connector paused; its deliveries wait", "connector", t.name, "kind", e.Kind.String(), "reason", e.Error(), "next_try", wait.Round(time.Millisecond).String())
+	}
+	t.pausedUntil, t.parked, t.reason, t.trickle = time.Now().Add(wait), parked, e.Error(), 1
+}

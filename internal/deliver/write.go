@@ -1,0 +1,254 @@
+package deliver
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// fill decides which values and links each group's change holds.
+func (w *wave) fill(ctx context.Context, groups []*group) error {
+	var keys []store.RecordKey
+	for _, g := range groups {
+		if g.known() && !g.out {
+			keys = append(keys, store.RecordKey{Connector: w.t.name, Object: g.object, ID: g.ids[0]})
+		}
+	}
+	heads, err := w.t.d.ledger.Heads(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, g := range groups {
+		if g.out {
+			continue
+		}
+		var head store.Head
+		if g.known() {
+			head, heads = heads[0], heads[1:]
+		}
+		g.compose(head)
+	}
+	return nil
+}
+
+// compose merges the items' values and leaves out what must not be written.
+func (g *group) compose(head store.Head) {
+	var all []versioned
+	done := true
+	for _, it := range g.items {
+		v := version(it.job.d)
+		for _, f := range it.rec.Fields {
+			all = append(all, versioned{f, v})
+		}
+		r := &it.job.d.Records[it.step]
+		done = done && r.Action != "" && r.Action != "skipped"
+		g.link(it, r)
+	}
+	var now *connectors.Record
+	if len(g.current) > 0 {
+		now = &g.current[0]
+	}
+	g.fields, g.held = decide(merge(all), head, now, g.keyFields())
+	if done && g.known() && g.written(head) {
+		// An earlier attempt got this far.
+		g.out = true
+		return
+	}
+	if g.known() && len(g.fields) == 0 && len(g.links) == 0 {
+		g.out = true
+		for _, it := range g.items {
+			r := &it.job.d.Records[it.step]
+			r.ID, r.Action, r.Attempted = g.ids[0], "unchanged", time.Time{}
+			if g.held > 0 {
+				r.Note = "newer values, or a person's, are there already"
+			}
+		}
+	}
+}
+
+// link collects the records that an item is to be linked to. What was skipped
+// is not linked, and the delivery says so.
+func (g *group) link(it item, r *store.Record) {
+	r.Note = ""
+	for _, l := range it.rec.Links {
+		to := it.job.d.Records[l.To]
+		if to.ID == "" {
+			r.Note = "not linked: " + to.Object + " was skipped"
+			continue
+		}
+		link := connectors.Link{Object: to.Object, ID: to.ID, Field: l.Field, Type: l.Type}
+		if !slices.Contains(g.links, link) {
+			g.links = append(g.links, link)
+		}
+	}
+}
+
+// keyFields names the fields of the key that an upsert goes by.
+func (g *group) keyFields() map[string]bool {
+	names := map[string]bool{}
+	if !g.known() {
+		for _, t := range g.createKey() {
+			names[t.Field] = true
+		}
+	}
+	return names
+}
+
+// createKey is the key by which the CRM is to find or make the record: the
+// first that is made of fields.
+func (g *group) createKey() connectors.Key {
+	for _, k := range g.keys {
+		if !isID(k) {
+			return k
+		}
+	}
+	return nil
+}
+
+// written reports whether these very values are what was last written.
+func (g *group) written(head store.Head) bool {
+	for _, f := range g.fields {
+		h, ok := head[f.Name]
+		if !ok || h.Seq != f.version.Seq || h.Hash != hash(f.Value) {
+			return false
+		}
+	}
+	return true
+}
+
+// write sends the groups' changes and takes in the results.
+func (w *wave) write(ctx context.Context, groups []*group) {
+	var changes []connectors.Change
+	var of []*group
+	for _, g := range groups {
+		c := connectors.Change{Object: g.object, Fields: map[string]connectors.Value{}, Links: g.links, Attempted: g.attempted, Lane: g.items[0].job.d.Lane}
+		for _, f := range g.fields {
+			c.Fields[f.Name] = f.Value
+		}
+		if !g.known() {
+			c.Key = g.createKey()
+			changes, of = append(changes, c), append(of, g)
+			continue
+		}
+		for _, id := range g.ids {
+			c.ID = id
+			changes, of = append(changes, c), append(of, g)
+		}
+	}
+	results, err := w.conn.Write(ctx, changes)
+	whole := connectors.AsError(err)
+	for i, g := range of {
+		var r connectors.Result
+		if i < len(results) {
+			r = results[i]
+		}
+		if whole != nil && r.ID == "" && r.Err == nil {
+			r.Err = whole
+		}
+		w.took(g, changes[i], r)
+	}
+}
+
+// took takes in the result of a group's change.
+func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
+	if r.ID != "" {
+		w.succeeded = true
+		w.remember(g, c, r)
+	}
+	if r.Err == nil {
+		for _, it := range g.items {
+			w.done(it, r)
+			r.Created = false // by the first of them
+		}
+		return
+	}
+	for _, it := range g.items {
+		rec := &it.job.d.Records[it.step]
+		if r.Err.Kind != connectors.Unknown && r.ID == "" && !g.known() {
+			rec.Attempted = g.attempted
+		}
+	}
+	switch {
+	case r.Err.Kind == connectors.NotFound && g.known():
+		w.gone(g)
+	case r.Err.Kind == connectors.Conflict && len(r.Err.IDs) == 1 && len(g.linkKeys) > 0:
+		for _, it := range g.items {
+			it.job.links[g.linkKeys[0]] = r.Err.IDs[0]
+		}
+		g.fail(r.Err)
+	case judge(r.Err) == die && len(g.items) > 1:
+		// One of several values may be to blame: each delivery by itself.
+		w.t.mu.Lock()
+		for _, it := range g.items {
+			w.t.solo[it.job.d.ID] = true
+		}
+		w.t.mu.Unlock()
+		g.deferAll()
+	default:
+		w.failAll([]*group{g}, r.Err)
+	}
+}
+
+// remember notes the record's id under its keys, and what was written to it.
+func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
+	head := store.Head{}
+	for _, f := range g.fields {
+		if _, sent := c.Fields[f.Name]; !sent {
+			continue
+		}
+		v := f.version
+		v.Hash = hash(f.Value)
+		if now, ok := r.Fields[f.Name]; ok {
+			v.Hash = hash(now)
+		}
+		head[f.Name] = v
+	}
+	for n, it := range g.items {
+		rec := &it.job.d.Records[it.step]
+		rec.ID = r.ID
+		if c.ID == "" || c.ID == g.ids[0] {
+			for i, k := range g.linkKeys {
+				if i == 0 || i == g.foundBy {
+					it.job.links[k] = r.ID
+				}
+			}
+		} else {
+			rec.ID = g.ids[0]
+		}
+		if n == 0 && r.Err == nil {
+			key := store.RecordKey{Connector: w.t.name, Object: g.object, ID: r.ID}
+			if it.job.heads[key] == nil {
+				it.job.heads[key] = store.Head{}
+			}
+			maps.Copy(it.job.heads[key], head)
+		}
+	}
+	w.t.mu.Lock()
+	for _, k := range g.linkKeys {
+		w.t.recent[k] = recentID{r.ID, time.Now().Add(recentLife)}
+	}
+	w.t.mu.Unlock()
+}
+
+// done notes what became of an item's record.
+func (w *wave) done(it item, r connectors.Result) {
+	rec := &it.job.d.Records[it.step]
+	rec.URL, rec.Attempted = r.URL, time.Time{}
+	switch {
+	case r.Created && rec.Action != "updated":
+		rec.Action = "created"
+	case rec.Action != "created":
+		rec.Action = "updated"
+	}
+	for _, field := range slices.Sorted(maps.Keys(r.Adjusted)) {
+		if rec.Note != "" {
+			rec.Note += "; "
+		}
+		rec.Note += field + " " + r.Adjusted[field]
+	}
+	w.t.unsolo(it.job.d.ID)
+}

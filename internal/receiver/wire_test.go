@@ -1,0 +1,135 @@
+package receiver_test
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/receiver"
+)
+
+// raw sends text over a connection of its own and returns every answer until
+// the server closes it or a second passes without one.
+func (b *bench) raw(t *testing.T, text string) (answers []*http.Response, closed bool) {
+	t.Helper()
+	c, err := net.Dial("tcp", b.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+	r := bufio.NewReader(c)
+	for {
+		if err := c.SetReadDeadline(time.Now().Add(2500 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		res, err := http.ReadResponse(r, nil)
+		if err != nil {
+			ne, ok := err.(net.Error)
+			return answers, !ok || !ne.Timeout()
+		}
+		answers = append(answers, res)
+		// The rest of an answer may be lost where the server closes on a sender
+		// that goes on sending.
+		_, _ = io.Copy(io.Discard, res.Body)
+	}
+}
+
+func TestSendersThatMisbehave(t *testing.T) {
+	t.Parallel()
+	h := http.Header{}
+	sign(t, h, secret, "msg_1", "{}", time.Now())
+	var signature strings.Builder
+	if err := h.Write(&signature); err != nil {
+		t.Fatal(err)
+	}
+	head := "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + signature.String()
+	second := "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+	for _, c := range []struct{ name, text, want string }{
+		{"a header that never ends", "POST /hooks/telli HTTP/1.1\r\nHost: x\r\n", ""},
+		{"a body that stops half-way", head + "Content-Length: 10\r\n\r\n{}", "408 "},
+		{"a chunked body that stops half-way", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n", "408 "},
+		{"a chunked body", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n", "200 "},
+		{"a second request behind a chunked body", head + "Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + second, "200 "},
+		{"a length beside chunks", head + "Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n\r\n" + second, "200 "},
+		{"two lengths", head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400 "},
+		{"a negative length", head + "Content-Length: -2\r\n\r\n{}", "400 "},
+		{"an unknown transfer encoding", head + "Transfer-Encoding: gzip, chunked\r\n\r\n", "501 "},
+		{"two hosts", "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400 "},
+		{"a huge announced length", head + "Content-Length: 99999999999\r\n\r\n{}", "413 "},
+		{"chunks over the limit", head + "Transfer-Encoding: chunked\r\n\r\n11000\r\n" + strings.Repeat(" ", 0x11000) + "\r\n", "413 "},
+		{"a header that is too large", head + "X-Big: " + strings.Repeat("x", 40<<10) + "\r\n\r\n", "431 "},
+		{"another protocol", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", "400 "},
+		{"something else expected", head + "Expect: tea\r\nContent-Length: 2\r\n\r\n{}", "417 "},
+		{"an absolute address", strings.Replace(head, "/hooks/telli", "http://x/hooks/telli", 1) + "Content-Length: 2\r\nConnection: close\r\n\r\n{}", "200 "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, func(o *receiver.Options) {
+				o.Limits.HeaderTime, o.Limits.BodyTime, o.Limits.IdleTime = 200*time.Millisecond, 100*time.Millisecond, 200*time.Millisecond
+			})
+			answers, closed := b.raw(t, c.text)
+			got := ""
+			for _, a := range answers {
+				got += fmt.Sprint(a.StatusCode, " ")
+			}
+			if got != c.want {
+				t.Errorf("answers %q, want %q", got, c.want)
+			}
+			if !closed {
+				t.Error("the connection stays open")
+			}
+			want := 0
+			if c.want == "200 " {
+				want = 1
+			}
+			if n := len(b.ledger.kept()); n != want {
+				t.Errorf("%d events kept, want %d", n, want)
+			}
+		})
+	}
+}
+
+func TestConnectionsBeyondTheLimitAreClosedAtOnce(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *receiver.Options) { o.Limits.Connections = 1 })
+	address := b.Listener.Addr().String()
+	ask := func(c net.Conn) error {
+		if err := c.SetDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			return err
+		}
+		if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return err
+		}
+		_, err := http.ReadResponse(bufio.NewReader(c), nil)
+		return err
+	}
+	one, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	if err := ask(one); err != nil {
+		t.Fatal(err)
+	}
+	two, err := net.Dial("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer two.Close()
+	if err := ask(two); err == nil {
+		t.Error("the second connection was served")
+	} else if ne, ok := err.(net.Error); ok && ne.Timeout() {
+		t.Error("the second connection hangs")
+	}
+	if err := ask(one); err != nil {
+		t.Errorf("the first connection suffered: %v", err)
+	}
+}

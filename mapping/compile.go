@@ -1,0 +1,209 @@
+package mapping
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+// operand is a compiled part of a formula.
+type operand struct {
+	run      code
+	kinds    kinds
+	constant bool
+	path     string // of the model, where the part is a path
+	literal  any    // of a literal text or number
+	from, to int    // characters of the formula
+}
+
+var nothing = operand{run: func(*env) any { return nil }, kinds: kAny}
+
+func value(v any, k kinds, from, to int) operand {
+	return operand{run: func(*env) any { return v }, kinds: k, constant: true, literal: v, from: from, to: to}
+}
+
+// compile turns a node into code. After a problem it goes on with an operand
+// of any kind, so that the rest of the formula is checked too.
+func (c *compiler) compile(n ast.Node) operand {
+	if n == nil {
+		return nothing
+	}
+	from, to := n.Location().From, n.Location().To
+	bad := func(message, hint string) operand {
+		c.problem(from, max(to, from+1), message, hint)
+		o := nothing
+		o.from, o.to = from, to
+		return o
+	}
+	switch n := n.(type) {
+	case *ast.NilNode:
+		return value(nil, 0, from, to)
+	case *ast.IntegerNode:
+		return value(n.Value, kNumber, from, from+max(1, to-from))
+	case *ast.FloatNode:
+		return value(n.Value, kNumber, from, to)
+	case *ast.BoolNode:
+		return value(n.Value, kBool, from, to)
+	case *ast.StringNode:
+		return value(n.Value, kText, from, to)
+	case *ast.IdentifierNode:
+		return c.root(n)
+	case *ast.ChainNode:
+		return c.compile(n.Node)
+	case *ast.MemberNode:
+		return c.member(n)
+	case *ast.UnaryNode:
+		return c.unary(n)
+	case *ast.BinaryNode:
+		return c.binary(n)
+	case *ast.ConditionalNode:
+		return c.conditional(n)
+	case *ast.ArrayNode:
+		return c.array(n)
+	case *ast.CallNode:
+		id, ok := n.Callee.(*ast.IdentifierNode)
+		if !ok {
+			return bad("a value has no functions of its own", "write function(value), such as upper(contact.last_name)")
+		}
+		return c.call(id.Value, n.Arguments, from)
+	case *ast.BuiltinNode:
+		return bad(n.Name+" with a condition is not supported", "use first, last, join, count, or the operators in and contains")
+	case *ast.SliceNode:
+		return bad("slices [a:b] are not supported", "use first(…), last(…) or truncate(…)")
+	case *ast.VariableDeclaratorNode:
+		return bad("let is not supported", "a formula is one expression")
+	case *ast.SequenceNode:
+		return bad("; is not supported", "a formula is one expression")
+	case *ast.MapNode:
+		return bad("{ } within a formula is not supported", "use a table")
+	case *ast.BytesNode:
+		return bad(`b"…" is not supported`, `write "…"`)
+	case *ast.PredicateNode, *ast.PointerNode:
+		return bad("conditions within functions are not supported", "")
+	}
+	return bad("this is not supported", "")
+}
+
+func (c *compiler) conditional(n *ast.ConditionalNode) operand {
+	cond, a, b := c.compile(n.Cond), c.compile(n.Exp1), c.compile(n.Exp2)
+	c.wantCondition(cond, "the condition before ?")
+	return operand{
+		run: func(e *env) any {
+			if truth(cond.run(e)) {
+				return a.run(e)
+			}
+			return b.run(e)
+		},
+		kinds: a.kinds | b.kinds, constant: cond.constant && a.constant && b.constant,
+		from: cond.from, to: b.to,
+	}
+}
+
+// wantCondition demands true or false: a text as a condition is mostly a
+// comparison that was forgotten.
+func (c *compiler) wantCondition(o operand, what string) {
+	if o.kinds.can(kBool) {
+		return
+	}
+	hint := ""
+	if o.path != "" {
+		hint = "write " + o.path + " != nil to ask whether it is there"
+	}
+	c.problem(o.from, o.to, what+" must be true or false, not "+o.kinds.String(), hint)
+}
+
+func (c *compiler) array(n *ast.ArrayNode) operand {
+	items := make([]operand, len(n.Nodes))
+	constant := true
+	for i, x := range n.Nodes {
+		items[i] = c.compile(x)
+		constant = constant && items[i].constant
+		if !items[i].kinds.can(kAny) {
+			c.notPlain(items[i])
+		}
+	}
+	from := n.Location().From
+	to, at := from+1, c.at(from)
+	if len(items) > 0 {
+		to = items[len(items)-1].to + 1
+	}
+	o := operand{kinds: kList, constant: constant, from: from, to: to, run: func(e *env) any {
+		list := make([]any, 0, len(items))
+		if !e.room(16*len(items), at) {
+			return nil
+		}
+		for _, item := range items {
+			if v := item.run(e); v != nil {
+				list = append(list, v)
+			}
+		}
+		return list
+	}}
+	if constant {
+		o.literal = o.run(newEnv(nil, c.zone))
+		if words, ok := o.literal.([]any); ok {
+			o.run = func(*env) any { return words }
+		}
+	}
+	return o
+}
+
+// notPlain reports a part of the model, or named values, where one value is wanted.
+func (c *compiler) notPlain(o operand) {
+	hint := "choose one of its values, or write json(…)"
+	if o.path != "" {
+		hint = "choose one of its values, such as " + example(o.path) + ", or write json(" + o.path + ")"
+	}
+	name := o.path
+	if name == "" {
+		name = "this"
+	}
+	c.problem(o.from, o.to, name+" is "+o.kinds.String()+", not one value", hint)
+}
+
+// formula compiles the text of a field: a formula, a text with {{ }} or a
+// plain scalar. The last keeps its type.
+func (s *scope) field(node *diag.Node) (*formula, diag.Problems) {
+	switch {
+	case isFormula(node):
+		return s.formula(node, kField)
+	case strings.Contains(node.Value, "{{"):
+		return s.text(node)
+	}
+	f := &formula{source: node.Value, node: node, constant: true}
+	v, k := scalar(node)
+	f.run, f.kinds = func(*env) any { return v }, k
+	if k == kText && !node.Quoted {
+		if _, ok := lookup(strings.TrimSpace(node.Value)); ok && strings.Contains(node.Value, ".") {
+			p := node.Problem("this is plain text, not the value of "+node.Value, "write ="+node.Value+" for the value, or quotes for the text")
+			p.Severity = diag.Warning
+			return f, diag.Problems{p}
+		}
+	}
+	return f, nil
+}
+
+func isFormula(node *diag.Node) bool {
+	return strings.HasPrefix(strings.TrimLeft(node.Value, " \n"), "=")
+}
+
+// formula compiles a value that begins with = and must be one of the wanted kinds.
+func (s *scope) formula(node *diag.Node, want kinds) (*formula, diag.Problems) {
+	before, source, _ := strings.Cut(node.Value, "=")
+	offset := utf8.RuneCountInString(before) + 1
+	o, ps := s.compile(node, offset, source)
+	if len(ps) == 0 && !o.kinds.can(want) {
+		c := &compiler{scope: s, node: node, offset: offset}
+		if want == kBool {
+			c.wantCondition(o, "the formula")
+		} else {
+			c.notPlain(o)
+		}
+		ps = c.problems
+	}
+	f := &formula{source: strings.TrimSpace(node.Value), run: o.run, kinds: o.kinds, constant: o.constant, node: node}
+	return f, ps
+}

@@ -1,0 +1,218 @@
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/expr-lang/expr/builtin"
+	"github.com/expr-lang/expr/conf"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+const (
+	maxFormula = 8 << 10 // bytes of a formula's source: it bounds the parser's recursion
+	maxNodes   = 300     // parts of a formula
+)
+
+// FormulaError is a formula that could not be evaluated for one event: it
+// grew over a limit. The mapping must be edited; trying again does not help.
+type FormulaError struct {
+	Rule    string
+	Pos     diag.Pos
+	Message string
+}
+
+// Error names the rule and the place, and nothing of the event.
+func (e *FormulaError) Error() string {
+	return fmt.Sprintf("%s: rule %q: %s", e.Pos, e.Rule, e.Message)
+}
+
+// code evaluates a part of a formula. Missing is nil. It never panics and
+// never errs but for limits, which it leaves in env.fault.
+type code func(e *env) any
+
+// formula is a formula or a text with formulas in it, ready to run.
+type formula struct {
+	source   string // as written, with = or {{ }}
+	run      code
+	kinds    kinds
+	constant bool
+	node     *diag.Node
+}
+
+// eval runs the formula.
+func (f *formula) eval(e *env) (v any, err *fault) {
+	e.work, e.fault = 0, nil
+	defer func() {
+		if r := recover(); r != nil {
+			v, err = nil, &fault{message: "the formula cannot be evaluated; please report this as a bug"}
+		}
+	}()
+	v = f.run(e)
+	if s, ok := v.(string); ok && len(s) > MaxText {
+		e.fail(0, fmt.Sprintf("the text would be longer than %d KiB", MaxText>>10))
+	}
+	if e.fault != nil {
+		return nil, e.fault
+	}
+	return v, nil
+}
+
+// err says where in the file the fault is.
+func (f *formula) err(rule string, x *fault) *FormulaError {
+	return &FormulaError{Rule: rule, Pos: f.node.At(x.at), Message: x.message}
+}
+
+// scope is what formulas may name beside the model.
+type scope struct {
+	tables  map[string]*table
+	sources []string // nil: not known
+	country string
+	zone    *time.Location
+}
+
+// compiler turns one formula into code and collects what is wrong with it.
+type compiler struct {
+	*scope
+	node     *diag.Node
+	offset   int // of the formula within the node's value, in characters
+	length   int // of the formula in characters
+	problems diag.Problems
+}
+
+// problem reports what is wrong from character from up to, not including, to.
+func (c *compiler) problem(from, to int, message, hint string) {
+	c.add(diag.Error, from, to, message, hint)
+}
+
+func (c *compiler) add(s diag.Severity, from, to int, message, hint string) {
+	p := c.node.ProblemAt(c.offset+from, to-from, message, hint)
+	p.Severity = s
+	c.problems = append(c.problems, p)
+}
+
+// at is a character of the formula, counted from the beginning of the node's
+// value, as faults name it.
+func (c *compiler) at(from int) int { return c.offset + from }
+
+var parserConfig = newParserConfig()
+
+// newParserConfig makes expr's parser treat every call but those with a
+// condition in them (filter, map, …) as a call of a function of ours.
+func newParserConfig() *conf.Config {
+	c := conf.CreateNew()
+	c.MaxNodes = maxNodes
+	c.DisableIfOperator = true // so that if(…) is told to be an unknown function
+	for name := range builtin.Index {
+		c.Disabled[name] = true
+	}
+	for _, f := range functions() {
+		c.Functions[f.Name] = &builtin.Function{Name: f.Name}
+	}
+	return c
+}
+
+// compile parses and checks a formula that stands in node's value from the
+// offset-th character on.
+func (s *scope) compile(node *diag.Node, offset int, source string) (operand, diag.Problems) {
+	c := &compiler{scope: s, node: node, offset: offset, length: utf8.RuneCountInString(source)}
+	blank := len(source) - len(strings.TrimLeft(source, " \t\n"))
+	switch {
+	case strings.TrimSpace(source) == "":
+		c.problem(0, 1, "the formula is empty", "write a path such as contact.email")
+		return nothing, c.problems
+	case len(source) > maxFormula:
+		c.problem(0, 1, fmt.Sprintf("the formula has %d bytes; at most %d are read", len(source), maxFormula), "divide it into several fields or tables")
+		return nothing, c.problems
+	case source[blank] == '=' && !strings.HasPrefix(source[blank:], "=="):
+		c.problem(blank, blank+1, "a second = at the beginning of the formula", "leave it out")
+		return nothing, c.problems
+	}
+	tree, err := parser.ParseWithConfig(source, parserConfig)
+	if err != nil {
+		c.syntax(err)
+		return nothing, c.problems
+	}
+	return c.compile(tree.Node), c.problems
+}
+
+var (
+	unexpected = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
+	mixed      = regexp.MustCompile(`^Operator \((.+)\) and coalesce`)
+	badChar    = regexp.MustCompile(`^unrecognized character: (U\+\w+)(?: '(.*)')?`)
+)
+
+// syntax says in plain words what the parser stumbled over.
+func (c *compiler) syntax(err error) {
+	e, ok := err.(*file.Error)
+	if !ok {
+		c.problem(0, c.length, "the formula cannot be read", "")
+		return
+	}
+	from := min(e.From, max(c.length-1, 0))
+	to := max(from+1, min(e.To, c.length))
+	m := e.Message
+	switch {
+	case strings.Contains(m, "literal not terminated"), strings.Contains(m, "unterminated"):
+		hint := "add the closing quote"
+		if c.commented() {
+			hint = "a # after a blank begins a comment; put the whole value in quotes"
+		}
+		c.problem(from, from+1, "a quote is not closed within the formula", hint)
+	case strings.Contains(m, "maximum allowed nodes"):
+		c.problem(0, c.length, fmt.Sprintf("the formula has more than %d parts", maxNodes), "divide it into several fields, or use a table")
+	case mixed.MatchString(m):
+		op := mixed.FindStringSubmatch(m)[1]
+		c.problem(from, to, "?? and "+op+" stand side by side", "put brackets around one of them: (a ?? b) "+op+" c")
+	case badChar.MatchString(m):
+		x := badChar.FindStringSubmatch(m)
+		hint := ""
+		if strings.Contains("“”„‟«»‘’‚", x[2]) && x[2] != "" {
+			hint = `use straight quotes: "text"`
+		}
+		c.problem(from, from+1, "a character that formulas do not know: "+x[2]+" "+x[1], hint)
+	case unexpected.MatchString(m):
+		x := unexpected.FindStringSubmatch(m)
+		c.unexpectedToken(x[1], x[2], from, to)
+	case strings.HasPrefix(m, "expected at least"):
+		c.problem(from, to, "a function with a condition lacks something", "filter, map and the like are not supported")
+	default:
+		c.problem(from, to, "the formula cannot be read: "+m, "")
+	}
+}
+
+func (c *compiler) unexpectedToken(kind, text string, from, to int) {
+	switch {
+	case kind == "EOF":
+		hint := "is a closing bracket missing?"
+		if c.commented() {
+			hint = "a # after a blank begins a comment; put the whole value in quotes"
+		}
+		c.problem(max(c.length-1, 0), c.length, "the formula ends too early", hint)
+	case text == "=":
+		c.problem(from, to, "a single = within the formula", "compare with ==; formulas cannot assign")
+	case text == "&" || text == "and":
+		c.problem(from, to, text+" is not expected here", `join text with +, conditions with &&`)
+	case text == ")" || text == "]" || text == "}":
+		c.problem(from, to, text+" closes a bracket that was not opened", "")
+	case text == ";":
+		c.problem(from, to, "; is not expected here", "a formula is one expression; separate arguments with commas")
+	default:
+		c.problem(from, to, text+" is not expected here", "is an operator, a comma or a quote missing before it?")
+	}
+}
+
+// commented reports whether YAML took the rest of an unquoted formula for a comment.
+func (c *compiler) commented() bool {
+	if c.node.Quoted || c.node.File == nil {
+		return false
+	}
+	_, rest, found := strings.Cut(c.node.File.Line(c.node.Line), c.node.Value)
+	return found && strings.HasPrefix(strings.TrimLeft(rest, " "), "#")
+}

@@ -1,0 +1,231 @@
+package mapping
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+)
+
+func timeFunctions() []function {
+	return []function{
+		{Function: Function{"date", "date(time[, \"DD.MM.YYYY HH:mm\"[, zone]])", "the time as text, YYYY-MM-DD unless a form is given, in the zone of the settings unless one is given", `date(call.started_at, "DD.MM.YYYY HH:mm")`, "04.03.2026 09:30"}, params: []kinds{kTime | kText | kNumber, kText, kText}, required: 1, result: kText, bind: bindDate},
+		{Function: Function{"time", "time(value[, zone])", "a time read from text (ISO, or 31.12.2026 14:30) or from seconds or milliseconds since 1970", `time("2026-03-04 09:30")`, "2026-03-04T09:30:00Z"}, params: []kinds{kTime | kText | kNumber, kText}, required: 1, result: kTime, bind: bindTime},
+		{Function: Function{"seconds", "seconds(value)", "a duration read from a number of seconds or from text such as 90, 1:30 or 1h30m", `call.started_at + seconds("1h")`, "2026-03-04T10:30:00Z"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kDuration, run: toSeconds},
+		{Function: Function{"minutes", "minutes(duration)", "the duration in minutes, as a number", `minutes(call.duration)`, "2"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kNumber, run: toMinutes},
+		{Function: Function{"number", "number(value)", "a number read from text; true is 1, a duration its seconds", `number("80,5") * 2`, "161"}, params: []kinds{kText | kNumber | kBool | kDuration}, required: 1, result: kNumber, run: toNumber},
+		{Function: Function{"round", "round(number[, digits])", "the number rounded, to whole numbers unless digits are given", `round(2.675, 1)`, "2.7"}, params: []kinds{kNumber | kDuration | kText, kNumber}, required: 1, result: kNumber, run: round},
+		{Function: Function{"abs", "abs(number)", "the number without its sign", `abs(-3)`, "3"}, params: []kinds{kNumber | kDuration | kText}, required: 1, result: kNumber, run: func(_ *env, _ int, args []any) any {
+			f, ok := number(args[0])
+			if !ok {
+				return nil
+			}
+			return num(math.Abs(f))
+		}},
+	}
+}
+
+// zoneOf reads a zone that stands as a literal at load, so that nothing is
+// looked up while events run.
+func zoneOf(c *compiler, args []operand, i int) (*time.Location, bool) {
+	if i >= len(args) {
+		return c.zone, true
+	}
+	name, ok := args[i].literal.(string)
+	if !ok {
+		c.problem(args[i].from, args[i].to, "the zone must be written out", `write "Europe/Berlin"`)
+		return nil, false
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil || name == "" || name == "Local" {
+		c.problem(args[i].from, args[i].to, "unknown time zone "+name, `write it like "Europe/Berlin" or "UTC"`)
+		return nil, false
+	}
+	return zone, true
+}
+
+func bindTime(c *compiler, args []operand, _ operand) (runner, kinds) {
+	zone, ok := zoneOf(c, args, 1)
+	if !ok {
+		return nil, kTime
+	}
+	return func(_ *env, _ int, args []any) any {
+		if t, ok := toTime(args[0], zone); ok {
+			return t
+		}
+		return nil
+	}, kTime
+}
+
+func bindDate(c *compiler, args []operand, _ operand) (runner, kinds) {
+	zone, ok := zoneOf(c, args, 2)
+	if !ok {
+		return nil, kText
+	}
+	if len(args) > 1 {
+		if form, ok := args[1].literal.(string); ok && !strings.ContainsAny(form, "YMDHhms") {
+			c.problem(args[1].from, args[1].to, "this form of a date shows nothing of the time", `write it like "DD.MM.YYYY HH:mm"`)
+			return nil, kText
+		}
+	}
+	return func(e *env, at int, args []any) any {
+		t, ok := toTime(args[0], zone)
+		if !ok {
+			return nil
+		}
+		form, _ := argument(args, 1).(string)
+		if form == "" {
+			form = "YYYY-MM-DD"
+		}
+		return e.built(formatDate(t.In(zone), form), at)
+	}, kText
+}
+
+// dateParts are the letters of a date's form, the longer before the shorter.
+var dateParts = []struct{ part, layout string }{
+	{"YYYY", "2006"}, {"YY", "06"}, {"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"}, {"DD", "02"}, {"D", "2"},
+	{"HH", "15"}, {"hh", "03"}, {"mm", "04"}, {"ss", "05"}, {"A", "PM"}, {"ZZ", "-0700"}, {"Z", "-07:00"},
+}
+
+const longestForm = 64 // characters of a date's form
+
+func formatDate(t time.Time, form string) string {
+	if len(form) > longestForm {
+		return ""
+	}
+	var b strings.Builder
+outer:
+	for form != "" {
+		for _, p := range dateParts {
+			if strings.HasPrefix(form, p.part) {
+				b.WriteString(t.Format(p.layout))
+				form = form[len(p.part):]
+				continue outer
+			}
+		}
+		b.WriteByte(form[0])
+		form = form[1:]
+	}
+	return b.String()
+}
+
+// toTime reads a time from what vendors send: ISO text, seconds or
+// milliseconds since 1970. A time without a zone is in the given one.
+func toTime(v any, zone *time.Location) (time.Time, bool) {
+	switch v := v.(type) {
+	case time.Time:
+		return v, true
+	case int:
+		return unixTime(float64(v))
+	case float64:
+		return unixTime(v)
+	case string:
+		return parseTime(v, zone)
+	}
+	return time.Time{}, false
+}
+
+// unixTime tells seconds from milliseconds by size: 1e11 seconds are the year
+// 5138, 1e11 milliseconds were in March 1973.
+func unixTime(f float64) (time.Time, bool) {
+	if !finite(f) || f <= 0 || f > 1e14 {
+		return time.Time{}, false
+	}
+	if f < 1e11 {
+		f *= 1000
+	}
+	return time.UnixMilli(int64(f)).UTC(), true
+}
+
+var layouts = []string{
+	time.RFC3339, "2006-01-02T15:04:05.999999999Z0700", "2006-01-02 15:04:05Z07:00", "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02",
+	"02.01.2006 15:04:05", "02.01.2006 15:04", "02.01.2006", "2.1.2006 15:04", "2.1.2006",
+}
+
+func parseTime(s string, zone *time.Location) (time.Time, bool) {
+	s = strings.TrimSpace(s)
+	if s == "" || len(s) > 40 {
+		return time.Time{}, false
+	}
+	if f, err := strconv.ParseFloat(s, 64); err == nil {
+		if len(s) < 9 { // 20261231 is a date or an id, no time since 1970
+			return time.Time{}, false
+		}
+		return unixTime(f)
+	}
+	for _, l := range layouts {
+		if t, err := time.ParseInLocation(l, s, zone); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}
+
+func toSeconds(_ *env, _ int, args []any) any {
+	if f, ok := durationOf(args[0]); ok {
+		return event.Seconds(f)
+	}
+	return nil
+}
+
+func toMinutes(_ *env, _ int, args []any) any {
+	if f, ok := durationOf(args[0]); ok {
+		return num(f / 60)
+	}
+	return nil
+}
+
+// durationOf reads seconds from a number, "90", "1:30", "01:02:03" or "1h30m".
+func durationOf(v any) (float64, bool) {
+	s, isText := v.(string)
+	if !isText {
+		return number(v)
+	}
+	if f, ok := parseNumber(s); ok {
+		return f, true
+	}
+	if d, err := time.ParseDuration(strings.ReplaceAll(strings.TrimSpace(s), " ", "")); err == nil {
+		return d.Seconds(), true
+	}
+	parts := strings.Split(strings.TrimSpace(s), ":")
+	if len(parts) != 2 && len(parts) != 3 {
+		return 0, false
+	}
+	total := 0.0
+	for i, p := range parts {
+		n, err := strconv.ParseUint(p, 10, 32)
+		if err != nil || i > 0 && n > 59 {
+			return 0, false
+		}
+		total = total*60 + float64(n)
+	}
+	return total, true
+}
+
+func toNumber(_ *env, _ int, args []any) any {
+	if b, ok := args[0].(bool); ok {
+		if b {
+			return 1
+		}
+		return 0
+	}
+	if f, ok := number(args[0]); ok {
+		return num(f)
+	}
+	return nil
+}
+
+func round(_ *env, _ int, args []any) any {
+	f, ok := number(args[0])
+	digits, _ := number(argument(args, 1))
+	if !ok || digits < 0 || digits > 12 {
+		return nil
+	}
+	scale := math.Pow(10, math.Trunc(digits))
+	if math.Abs(f*scale) > 1<<53 {
+		return num(f)
+	}
+	return num(math.Round(f*scale) / scale)
+}

@@ -1,0 +1,171 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+// arithmeticKinds says what an operation on two kinds gives, and reports
+// those that have no meaning.
+func (c *compiler) arithmeticKinds(op string, a, b operand) kinds {
+	numeric := kNumber | kDuration
+	if op == "+" && (a.kinds == kText || b.kinds == kText) {
+		return kText // whatever the other is
+	}
+	var k kinds
+	join := a.kinds|b.kinds == a.kinds|b.kinds|kText
+	if op == "+" && join {
+		k |= kText
+	}
+	if a.kinds.can(numeric|kText) && b.kinds.can(numeric|kText) && (op != "+" || a.kinds.can(numeric) && b.kinds.can(numeric)) {
+		if !a.kinds.can(numeric) || !b.kinds.can(numeric) {
+			x := a
+			if a.kinds.can(numeric) {
+				x = b
+			}
+			c.problem(x.from, x.to, fmt.Sprintf("%s wants numbers, not text", op), "write number(…) around it")
+			return kNumber
+		}
+		k |= kNumber
+		if (op == "+" || op == "-") && (a.kinds|b.kinds)&kDuration != 0 {
+			k |= kDuration
+			if a.kinds == kDuration || b.kinds == kDuration {
+				k &^= kNumber
+			}
+		}
+	}
+	if (op == "+" || op == "-") && a.kinds&kTime != 0 && b.kinds.can(numeric) || op == "+" && b.kinds&kTime != 0 && a.kinds.can(numeric) {
+		k |= kTime
+	}
+	if op == "-" && a.kinds&kTime != 0 && b.kinds&kTime != 0 {
+		k |= kDuration
+	}
+	if k == 0 && a.kinds != 0 && b.kinds != 0 {
+		hint := ""
+		if op == "+" {
+			hint = "write text(…) around one of them to join text"
+		}
+		c.problem(a.from, b.to, fmt.Sprintf("%s between %s and %s has no meaning", op, a.kinds, b.kinds), hint)
+		return kAny
+	}
+	return k
+}
+
+func (c *compiler) wantText(op string, o operand) {
+	if !o.kinds.can(kText | kNumber) {
+		c.problem(o.from, o.to, op+" wants text, not "+o.kinds.String(), "")
+	}
+}
+
+// comparableKinds reports whether values of these kinds can ever be equal.
+func comparableKinds(a, b kinds) bool {
+	groups := []kinds{kNumber | kDuration | kText, kTime | kText, kBool | kText, kList, kMap}
+	return a == 0 || b == 0 || slices.ContainsFunc(groups, func(g kinds) bool { return a&g != 0 && b&g != 0 })
+}
+
+func (c *compiler) checkEqual(op string, a, b operand) {
+	if a.kinds == kObject || b.kinds == kObject {
+		if a.kinds != 0 && b.kinds != 0 {
+			x := a
+			if b.kinds == kObject {
+				x = b
+			}
+			c.notPlain(x)
+		}
+		return
+	}
+	if comparableKinds(a.kinds, b.kinds) {
+		return
+	}
+	hint := ""
+	if a.kinds == kList && a.path != "" {
+		hint = "write " + a.path + " contains …"
+	}
+	c.problem(a.from, b.to, fmt.Sprintf("%s is never equal to %s", a.kinds, b.kinds), hint)
+}
+
+func (c *compiler) checkOrder(op string, a, b operand) {
+	ordered := kScalar &^ kBool
+	if a.kinds.can(ordered) && b.kinds.can(ordered) && comparableKinds(a.kinds, b.kinds) {
+		return
+	}
+	c.problem(a.from, b.to, fmt.Sprintf("%s cannot be compared with %s by %s", a.kinds, b.kinds, op), "")
+}
+
+func (c *compiler) checkIn(a, b operand) {
+	if !b.kinds.can(kList | kMap | kText) {
+		c.problem(b.from, b.to, "in wants a list on its right, not "+b.kinds.String(), `write call.status in ["completed", "voicemail"]`)
+	}
+	if !a.kinds.can(kScalar) {
+		c.problem(a.from, a.to, "in wants a single value on its left, not "+a.kinds.String(), "")
+	}
+}
+
+func (c *compiler) checkContains(a, b operand) {
+	if !a.kinds.can(kText | kList | kMap) {
+		c.problem(a.from, a.to, "contains wants text or a list on its left, not "+a.kinds.String(), "")
+	}
+	if !b.kinds.can(kScalar) {
+		c.problem(b.from, b.to, "contains wants a single value on its right, not "+b.kinds.String(), "")
+	}
+}
+
+// checkWords warns where a path of the model is compared with a word that it
+// never has.
+func (c *compiler) checkWords(a, b operand) {
+	if a.path == "" {
+		a, b = b, a
+	}
+	var known []string
+	switch a.path {
+	case "call.status":
+		known = event.CallStatuses
+	case "call.direction", "message.direction":
+		known = event.Directions
+	case "event.type":
+		for _, t := range event.Types {
+			known = append(known, string(t))
+		}
+	case "event.origin":
+		known = []string{string(event.Webhook), string(event.Backfill), string(event.Reconcile), string(event.Replay)}
+	case "event.source":
+		known = c.sources
+	}
+	if a.path == "contact.status" {
+		c.checkLower(b)
+	}
+	if known == nil {
+		return
+	}
+	words, _ := b.literal.([]any)
+	if words == nil {
+		words = []any{b.literal}
+	}
+	for _, w := range words {
+		if s, ok := w.(string); ok && !slices.Contains(known, s) {
+			hint := diag.DidYouMean(s, known)
+			if hint == "" {
+				hint = "it is one of " + strings.Join(known, ", ")
+			}
+			c.add(diag.Warning, b.from, b.to, fmt.Sprintf("%s is never %q", a.path, s), hint)
+		}
+	}
+}
+
+// checkLower warns of a word in capitals beside a path that is always in small
+// letters, as vendors write their words in either.
+func (c *compiler) checkLower(o operand) {
+	words, _ := o.literal.([]any)
+	if words == nil {
+		words = []any{o.literal}
+	}
+	for _, w := range words {
+		if s, ok := w.(string); ok && s != strings.ToLower(s) {
+			c.add(diag.Warning, o.from, o.to, fmt.Sprintf("contact.status is never %q", s), fmt.Sprintf("it is in small letters: %q", strings.ToLower(s)))
+		}
+	}
+}

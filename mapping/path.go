@@ -1,0 +1,230 @@
+package mapping
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/expr-lang/expr/ast"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+// pathIndex is the model by path, and the paths in its order, objects included.
+type pathIndex struct {
+	byPath map[string]event.Field
+	order  []string
+}
+
+var model = sync.OnceValue(func() pathIndex {
+	m := pathIndex{byPath: map[string]event.Field{}}
+	var walk func([]event.Field)
+	walk = func(fields []event.Field) {
+		for _, f := range fields {
+			m.byPath[f.Path] = f
+			m.order = append(m.order, f.Path)
+			walk(f.Fields)
+		}
+	}
+	walk(event.Model())
+	return m
+})
+
+func lookup(path string) (event.Field, bool) {
+	f, ok := model().byPath[path]
+	return f, ok
+}
+
+// example is a value within an object or a map.
+func example(path string) string {
+	f, _ := lookup(path)
+	for _, sub := range f.Fields {
+		if sub.Kind != event.Object && sub.Kind != event.Map {
+			return sub.Path
+		}
+	}
+	return path + ".name"
+}
+
+// meant guesses which path a misspelt one stands for: a neighbour that is
+// spelt alike, else one that ends in the same word, else any spelt alike.
+func meant(path string) string {
+	paths := model().order
+	dot := strings.LastIndex(path, ".")
+	last := path[dot+1:]
+	if dot > 0 {
+		var names []string
+		parent, _ := lookup(path[:dot])
+		for _, f := range parent.Fields {
+			names = append(names, f.Name)
+		}
+		if s := diag.Suggest(last, names); s != "" {
+			return parent.Path + "." + s
+		}
+	}
+	prefer := []string{"contact.", "call.", "event.", ""}
+	for _, object := range prefer {
+		for _, p := range paths {
+			if strings.HasPrefix(p, object) && strings.HasSuffix(p, "."+last) {
+				return p
+			}
+		}
+	}
+	if dot < 0 {
+		return diag.Suggest(path, paths)
+	}
+	if _, known := lookup(path[:dot]); !known {
+		return diag.Suggest(path, paths)
+	}
+	return ""
+}
+
+// root compiles the first word of a path.
+func (c *compiler) root(n *ast.IdentifierNode) operand {
+	from, to := n.Location().From, n.Location().To
+	f, ok := lookup(n.Value)
+	if !ok {
+		hint := ""
+		if s := meant(n.Value); s != "" {
+			hint = "did you mean " + s + "?"
+		} else if _, isFunction := functionNamed(n.Value); isFunction {
+			hint = n.Value + " is a function: write " + n.Value + "(…)"
+		} else {
+			hint = `paths begin with event, call, contact, conversation, message or raw; text stands in quotes: "` + n.Value + `"`
+		}
+		c.problem(from, to, "unknown name "+n.Value, hint)
+		o := nothing
+		o.from, o.to = from, to
+		return o
+	}
+	return c.field(f, from, to)
+}
+
+// field compiles a path of the model.
+func (c *compiler) field(f event.Field, from, to int) operand {
+	o := operand{kinds: kindOf(f.Kind), path: f.Path, from: from, to: to}
+	path := f.Path
+	switch l, isLeaf := leaves()[path]; {
+	case isLeaf:
+		o.run = func(e *env) any {
+			v := e.leaf(l)
+			e.note(path, v)
+			return v
+		}
+	case path == "raw":
+		o.run = func(e *env) any { return e.rawValue() }
+	default:
+		o.run = func(e *env) any { return e.object(path) }
+	}
+	return o
+}
+
+// member compiles .name, ["name"] and [0]. Within the model's objects the name
+// must be known; within maps and the raw payload any will do.
+func (c *compiler) member(n *ast.MemberNode) operand {
+	base := c.compile(n.Node)
+	at, end := n.Location().From, n.Property.Location().To
+	name, isName := n.Property.(*ast.StringNode)
+	if base.kinds == kObject && base.path != "" {
+		if !isName {
+			c.problem(at, max(end, at+1), base.path+" is a group of values", "choose one, such as "+example(base.path))
+			return nothing
+		}
+		return c.part(base, name.Value, n.Property.Location().To)
+	}
+	key := c.compile(n.Property)
+	if isName && base.path != "" && !base.kinds.can(kMap) {
+		c.problem(base.from, end, fmt.Sprintf("%s is %s and has no part %q", base.path, base.kinds, name.Value), "")
+		return nothing
+	}
+	if !base.kinds.can(kMap | kList) {
+		c.problem(base.from, max(end, base.to), "only lists and named values have parts, not "+base.kinds.String(), "")
+		return nothing
+	}
+	if !isName && base.kinds == kList && !key.kinds.can(kNumber) {
+		c.problem(key.from, key.to, "a place in a list is a number, from 0 on", "")
+	}
+	if !key.kinds.can(kText | kNumber) {
+		c.problem(key.from, key.to, "a name or a number must stand between [ ], not "+key.kinds.String(), "")
+	}
+	o := operand{kinds: kAny, constant: base.constant && key.constant, from: base.from, to: max(end, base.to)}
+	if base.kinds == kList && base.path != "" {
+		o.kinds = kText // the model's lists hold text
+	}
+	if base.path != "" && key.constant {
+		o.path = memberPath(base.path, key.literal)
+	}
+	path := o.path
+	// The base's own value is not noted for Explain; the part's is.
+	o.run = func(e *env) any {
+		reads := e.reads
+		e.reads = nil
+		b := base.run(e)
+		e.reads = reads
+		v := part(b, key.run(e))
+		if path != "" {
+			e.note(path, v)
+		}
+		return v
+	}
+	return o
+}
+
+// part compiles a path one name further into the model.
+func (c *compiler) part(base operand, name string, to int) operand {
+	path := base.path + "." + name
+	if f, ok := lookup(path); ok {
+		return c.field(f, base.from, to)
+	}
+	hint := ""
+	if s := meant(path); s != "" {
+		hint = "did you mean " + s + "?"
+	} else if f, ok := lookup(base.path); ok {
+		var names []string
+		for _, sub := range f.Fields {
+			names = append(names, sub.Name)
+		}
+		hint = base.path + " has " + strings.Join(names, ", ")
+	}
+	c.problem(base.from, to, "unknown path "+path, hint)
+	o := nothing
+	o.from, o.to = base.from, to
+	return o
+}
+
+func memberPath(base string, key any) string {
+	if s, ok := key.(string); ok {
+		if strings.ContainsAny(s, " .?\"'") {
+			return fmt.Sprintf("%s[%q]", base, s)
+		}
+		return base + "." + s
+	}
+	return fmt.Sprintf("%s[%v]", base, key)
+}
+
+// part reads one part of a list or map; whatever is not there is missing.
+func part(base, key any) any {
+	switch b := normal(base).(type) {
+	case map[string]any:
+		switch k := key.(type) {
+		case string:
+			return normal(b[k])
+		case int:
+			return normal(b[fmt.Sprint(k)])
+		}
+	case []any:
+		f, ok := number(key)
+		if !ok || f != float64(int(f)) {
+			return nil
+		}
+		i := int(f)
+		if i < 0 {
+			i += len(b)
+		}
+		if i >= 0 && i < len(b) {
+			return normal(b[i])
+		}
+	}
+	return nil
+}

@@ -1,0 +1,130 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+)
+
+// Connectors returns the names of the connectors that the event goes to:
+// those of the rules that match, each once, in order. A rule whose when: goes
+// over a limit counts as a match, so that Plan says so.
+func (r *Rules) Connectors(ev *event.Event) []string {
+	var names []string
+	var e *env
+	for _, u := range r.byType[ev.Type] {
+		if !u.wants(ev) || slices.Contains(names, u.to) {
+			continue
+		}
+		if u.when != nil {
+			if e == nil {
+				e = newEnv(ev, r.zone)
+			}
+			if v, fault := u.when.eval(e); fault == nil && !truth(v) {
+				continue
+			}
+		}
+		names = append(names, u.to)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// wants is all of a rule's conditions but the event's type and when:.
+func (u *rule) wants(ev *event.Event) bool {
+	return !u.off && (len(u.from) == 0 || slices.Contains(u.from, ev.Source))
+}
+
+// Plan returns the records that the rules want the connector to hold because
+// of the event. The error is a *FormulaError.
+func (r *Rules) Plan(ev *event.Event, connector string) (Plan, error) {
+	var p Plan
+	e := newEnv(ev, r.zone)
+	for _, u := range r.byType[ev.Type] {
+		if u.to != connector || !u.wants(ev) {
+			continue
+		}
+		if u.when != nil {
+			v, fault := u.when.eval(e)
+			if fault != nil {
+				return Plan{}, u.when.err(u.name, fault)
+			}
+			if !truth(v) {
+				continue
+			}
+		}
+		records, err := u.plan(e, len(p.Records))
+		if err != nil {
+			return Plan{}, err
+		}
+		p.Records = append(p.Records, records...)
+	}
+	return p, nil
+}
+
+// plan makes the rule's records. base is the index in the plan of the first.
+func (u *rule) plan(e *env, base int) ([]Record, error) {
+	records := make([]Record, 0, len(u.records))
+	for _, rec := range u.records {
+		out := Record{Rule: u.name, Pos: rec.pos, Step: rec.step, Object: rec.object, As: rec.as, Create: rec.create, OnMany: rec.onMany}
+		values := make(map[string]any, len(rec.fields))
+		for _, f := range rec.fields {
+			v, fault := f.value.eval(e)
+			if fault != nil {
+				return nil, f.value.err(u.name, fault)
+			}
+			v = fieldValue(v, e.zone)
+			values[f.name] = v
+			if f.name == connectors.ID || v == nil && !f.clear {
+				continue
+			}
+			out.Fields = append(out.Fields, Field{Name: f.name, Value: v, If: f.when, Pos: f.pos})
+		}
+		out.Keys = rec.keys(values, e.zone)
+		if len(out.Keys) == 0 && rec.create != CreateAlways {
+			out.Skip = "nothing to find it by: " + missing(rec.match)
+		}
+		for _, l := range rec.links {
+			out.Links = append(out.Links, Link{To: base + l.to, Field: l.field, Type: l.label})
+		}
+		records = append(records, out)
+	}
+	return records, nil
+}
+
+// keys are the match alternatives of which every field has a value.
+func (rec *record) keys(values map[string]any, zone *time.Location) []connectors.Key {
+	var keys []connectors.Key
+next:
+	for _, names := range rec.match {
+		key := make(connectors.Key, 0, len(names))
+		for _, name := range names {
+			v := values[name]
+			if _, list := v.([]any); v == nil || list {
+				continue next
+			}
+			if name == connectors.ID {
+				name, v = connectors.ID, toText(v, zone)
+			}
+			key = append(key, connectors.Term{Field: name, Value: v})
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// missing says which match fields have no value, for people.
+func missing(match [][]string) string {
+	var names []string
+	for _, alternative := range match {
+		names = append(names, strings.Join(alternative, " with "))
+	}
+	if len(names) == 1 {
+		return fmt.Sprintf("the match field %s has no value", names[0])
+	}
+	return fmt.Sprintf("the match fields %s have no value", strings.Join(names, ", "))
+}

@@ -1,0 +1,320 @@
+package mapping
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+func (r *reader) records(u *rule, n *diag.Node) {
+	list := n.Get("records")
+	switch {
+	case list == nil || list.Null:
+		r.bad(n, `"records" is missing in the rule`, "add records: with the objects that it is to write")
+		return
+	case list.Shape != diag.Sequence:
+		r.bad(list, "records wants a list, not "+list.Shape.String(), "begin each record with - object: …")
+		return
+	case len(list.Items) == 0:
+		r.bad(list, "the rule writes no records", "add - object: …")
+		return
+	}
+	steps := map[string]int{}
+	for _, item := range list.Items {
+		if r.full() {
+			return
+		}
+		if !r.mapping(item, recordKeys, "a record") {
+			continue
+		}
+		rec := r.record(u, item)
+		rec.step = u.name + "/" + rec.as
+		if steps[rec.as]++; steps[rec.as] > 1 {
+			rec.step = fmt.Sprintf("%s-%d", rec.step, steps[rec.as])
+		}
+		u.records = append(u.records, rec)
+	}
+}
+
+func (r *reader) record(u *rule, n *diag.Node) *record {
+	rec := &record{pos: n.Pos(), create: CreateMissing, object: r.word(n.Get("object"), "object")}
+	if rec.object == "" {
+		r.bad(n, `"object" is missing in the record`, "add object: with the CRM's name for it, such as contacts")
+	}
+	rec.as = rec.object
+	if as := n.Get("as"); as != nil {
+		if rec.as = r.word(as, "as"); rec.as == "" {
+			r.bad(as, "as has no name", "leave it out, or name the record")
+		}
+		for _, other := range u.records {
+			if other.as == rec.as {
+				r.bad(as, fmt.Sprintf("a second record is named %q; the first is at %s", rec.as, other.pos), "names must be unique within a rule")
+			}
+		}
+	}
+	r.create(rec, n.Get("create"))
+	r.onMany(rec, n.Get("on_many"))
+	r.fields(rec, n)
+	r.match(u, rec, n)
+	if l := n.Get("link"); l != nil {
+		r.links(u, rec, l)
+	}
+	return rec
+}
+
+func (r *reader) create(rec *record, n *diag.Node) {
+	switch r.word(n, "create") {
+	case "", "true":
+	case "false":
+		rec.create = CreateNever
+	case "always":
+		rec.create = CreateAlways
+	default:
+		r.bad(n, fmt.Sprintf("create is true, false or always, not %q", n.Value), "")
+	}
+}
+
+func (r *reader) onMany(rec *record, n *diag.Node) {
+	known := []string{string(ManyNewest), string(ManyOldest), string(ManyAll)}
+	word := r.word(n, "on_many")
+	if word != "" && !slices.Contains(known, word) {
+		r.bad(n, fmt.Sprintf("on_many is newest, oldest or all, not %q", word), diag.DidYouMean(word, known))
+		return
+	}
+	rec.onMany = OnMany(word)
+}
+
+func (r *reader) fields(rec *record, n *diag.Node) {
+	fields := n.Get("fields")
+	switch {
+	case fields == nil || fields.Null || fields.Shape == diag.Mapping && len(fields.Pairs) == 0:
+		r.bad(n, `"fields" is missing in the record`, "add fields: with the CRM's fields and their values")
+		return
+	case fields.Shape != diag.Mapping:
+		r.bad(fields, "fields wants field: value, not "+fields.Shape.String(), "leave out the dashes")
+		return
+	}
+	for _, p := range fields.Pairs {
+		if r.full() {
+			return
+		}
+		if strings.TrimSpace(p.Key.Value) == "" {
+			r.bad(p.Key, "a field without a name", "")
+			continue
+		}
+		if f := r.field(p.Key, p.Value); f != nil {
+			rec.fields = append(rec.fields, f)
+		}
+	}
+}
+
+// field reads one field; nil if there is no value to go on with.
+func (r *reader) field(key, n *diag.Node) *field {
+	f := &field{name: key.Value, pos: key.Pos(), when: IfAlways}
+	value := n
+	switch n.Shape {
+	case diag.Sequence:
+		r.bad(n, fmt.Sprintf("the field %q has a list", key.Value), `write it as a formula: '=["a", "b"]'`)
+		return nil
+	case diag.Mapping:
+		if value = r.fieldOptions(f, n); value == nil {
+			return nil
+		}
+	}
+	if value.Null {
+		r.bad(key, fmt.Sprintf("the field %q has no value", key.Value), "to empty it in the CRM write {value: =nil, missing: clear}")
+		return nil
+	}
+	var ps diag.Problems
+	f.value, ps = r.scope.field(value)
+	r.add(ps...)
+	if f.name == connectors.ID && !f.value.kinds.can(kText|kNumber) {
+		r.bad(value, "$id wants text or a number, not "+f.value.kinds.String(), "")
+	}
+	return f
+}
+
+// fieldOptions reads {value:, if:, missing:} and returns the value.
+func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
+	if strings.HasPrefix(column(n.File.Line(n.Line), n.Column), "{{") {
+		return nil // told already: a text that begins with {{ must be in quotes
+	}
+	value, cut := n.Get("value"), false
+	for _, p := range n.Pairs {
+		if slices.Contains(fieldKeys, p.Key.Value) {
+			continue
+		}
+		problem := diag.UnknownKey(p.Key, fieldKeys)
+		if value != nil && !value.Quoted && isFormula(value) {
+			problem = p.Key.Problem("a comma within { } ends the formula before this", "put the formula in quotes: {value: '=…', …}")
+			cut = true
+		}
+		r.add(problem)
+	}
+	switch word := r.word(n.Get("if"), "if"); If(word) {
+	case "", IfAlways:
+	case IfEmpty, IfChanged:
+		f.when = If(word)
+	default:
+		r.bad(n.Get("if"), fmt.Sprintf("if is always, empty or changed, not %q", word), "a condition of its own stands in the formula: =condition ? value : nil")
+	}
+	switch word := r.word(n.Get("missing"), "missing"); word {
+	case "", "skip":
+	case "clear":
+		f.clear = true
+	default:
+		r.bad(n.Get("missing"), fmt.Sprintf("missing is clear or skip, not %q", word), "for another value write =value ?? \"other\"")
+	}
+	switch {
+	case cut:
+		return nil
+	case value == nil:
+		r.bad(n, fmt.Sprintf("the field %q lacks value:", f.name), "write {value: …, if: empty}")
+		return nil
+	case value.Shape != diag.Scalar:
+		r.bad(value, "value wants one value, not "+value.Shape.String(), `write a list as a formula: '=["a", "b"]'`)
+		return nil
+	}
+	return value
+}
+
+// column is what stands in a line from that column on.
+func column(line string, n int) string {
+	runes := []rune(line)
+	return string(runes[min(n-1, len(runes)):])
+}
+
+func (r *reader) match(u *rule, rec *record, n *diag.Node) {
+	m := n.Get("match")
+	if m == nil || m.Null || m.Shape == diag.Sequence && len(m.Items) == 0 {
+		r.noMatch(u, rec, n)
+		return
+	}
+	alternatives := m.Items
+	if m.Shape != diag.Sequence {
+		alternatives = []*diag.Node{m}
+	}
+	written := n.Get("fields")
+	for _, alternative := range alternatives {
+		var names []string
+		for _, w := range r.words(alternative, "match") {
+			names = append(names, w.Value)
+			if written != nil && written.Get(w.Value) == nil {
+				hint := "add it under fields"
+				if s := diag.DidYouMean(w.Value, fieldNames(rec)); s != "" {
+					hint = s
+				}
+				r.bad(w, fmt.Sprintf("match field %q is not written by this record", w.Value), hint)
+			}
+		}
+		if len(names) > 0 {
+			rec.match = append(rec.match, names)
+		}
+	}
+	for _, f := range rec.fields {
+		matched := slices.ContainsFunc(rec.match, func(names []string) bool { return slices.Contains(names, f.name) })
+		switch {
+		case f.name == connectors.ID && !matched:
+			r.add(diag.Problem{Pos: f.pos, Width: len(f.name), Line: n.File.Line(f.pos.Line), Message: "$id is among the fields but not in match: it is never written", Hint: "add $id to match"})
+		case matched && f.value.kinds == kList:
+			r.add(diag.Problem{Pos: f.pos, Width: len(f.name), Line: n.File.Line(f.pos.Line), Message: fmt.Sprintf("match field %q is a list; a record is found by a single value", f.name), Hint: "write first(…) or join(…)"})
+		}
+	}
+}
+
+func fieldNames(rec *record) []string {
+	names := make([]string, len(rec.fields))
+	for i, f := range rec.fields {
+		names[i] = f.name
+	}
+	return names
+}
+
+// noMatch decides about a record without match. Where there is nothing to
+// look up (a webhook) or always a new record is wanted, none is needed.
+func (r *reader) noMatch(u *rule, rec *record, n *diag.Node) {
+	switch {
+	case rec.create == CreateAlways:
+	case r.opt.Connectors[u.to] == "webhook", u.to == "":
+		rec.create = CreateAlways
+	default:
+		r.bad(n, `"match" is missing in the record`, "add match: with the field that tells one record from another, or create: always for a new one at every event")
+	}
+}
+
+func (r *reader) links(u *rule, rec *record, n *diag.Node) {
+	items := n.Items
+	if n.Shape != diag.Sequence {
+		items = []*diag.Node{n}
+	}
+	for _, item := range items {
+		name := item
+		l := link{node: item}
+		if item.Shape == diag.Mapping {
+			r.mapping(item, linkKeys, "a link")
+			if name = item.Get("to"); name == nil || name.Shape != diag.Scalar {
+				r.bad(item, "the link lacks to:", "write {to: contacts, field: …} or {to: contacts, type: …}")
+				continue
+			}
+			l.field, l.label = r.word(item.Get("field"), "field"), r.word(item.Get("type"), "type")
+		}
+		word := r.word(name, "link")
+		if word == "" {
+			r.bad(item, "link has an empty name", "")
+			continue
+		}
+		to, ok := r.linkTarget(u, rec, name, word)
+		if !ok {
+			continue
+		}
+		l.to = to
+		if slices.ContainsFunc(rec.links, func(o link) bool { return o.to == l.to && o.field == l.field && o.label == l.label }) {
+			r.bad(item, fmt.Sprintf("the link to %q stands here twice", word), "leave one out")
+			continue
+		}
+		rec.links = append(rec.links, l)
+	}
+}
+
+// linkTarget finds the record that a link names: by as, else by object. Only
+// earlier records have an id by the time this one is written.
+func (r *reader) linkTarget(u *rule, rec *record, n *diag.Node, word string) (int, bool) {
+	var named, objects []int
+	var known []string
+	for i, other := range u.records {
+		if other.as != "" {
+			known = append(known, other.as)
+		}
+		if other.as == word {
+			named = append(named, i)
+		}
+		if other.object == word {
+			objects = append(objects, i)
+		}
+	}
+	found := named
+	if len(found) == 0 {
+		found = objects
+	}
+	switch {
+	case len(found) == 1:
+		return found[0], true
+	case len(found) > 1:
+		r.bad(n, fmt.Sprintf("several records of this rule are %q", word), "name them with as: and link by that name")
+	case word == rec.as || word == rec.object:
+		r.bad(n, "the record links to itself", "")
+	default:
+		hint := diag.DidYouMean(word, known)
+		if hint == "" {
+			hint = "a link names an earlier record of the same rule"
+			if len(known) > 0 {
+				hint += ": " + strings.Join(known, ", ")
+			}
+		}
+		r.bad(n, fmt.Sprintf("no record %q stands before this one in the rule", word), hint)
+	}
+	return 0, false
+}

@@ -1,0 +1,93 @@
+package mapping
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
+
+// table is a list of values by key, such as owners or picklist entries.
+type table struct {
+	name     string
+	pos      diag.Pos
+	values   map[string]any
+	folded   map[string]any // by key in lower case, for keys that differ in nothing else
+	fallback any            // of the key "*"
+	kinds    kinds
+}
+
+// find looks a key up: as written, then without regard to case, then "*".
+func (t *table) find(key string) any {
+	if v, ok := t.values[key]; ok {
+		return v
+	}
+	if v, ok := t.folded[strings.ToLower(key)]; ok {
+		return v
+	}
+	return t.fallback
+}
+
+func readTable(name *diag.Node, n *diag.Node) (*table, diag.Problems) {
+	t := &table{name: name.Value, pos: name.Pos(), values: map[string]any{}, folded: map[string]any{}}
+	if n.Shape != diag.Mapping {
+		return t, diag.Problems{n.Problem(fmt.Sprintf("the table %q wants keys with values, not %s", name.Value, n.Shape), "write one line key: value for each entry")}
+	}
+	var ps diag.Problems
+	for _, p := range n.Pairs {
+		switch {
+		case p.Value.Shape != diag.Scalar:
+			ps = append(ps, p.Value.Problem("a table holds single values, not "+p.Value.Shape.String(), ""))
+			continue
+		case p.Value.Null:
+			ps = append(ps, p.Key.Problem(fmt.Sprintf("the key %q has no value", p.Key.Value), "leave the line out: what is not in the table is missing"))
+			continue
+		case isFormula(p.Value), strings.Contains(p.Value.Value, "{{"):
+			ps = append(ps, p.Value.Problem("a table holds plain values, no formulas", "put the formula into the rule's field"))
+			continue
+		}
+		v, k := scalar(p.Value)
+		t.kinds |= k
+		if p.Key.Value == "*" {
+			t.fallback = v
+			continue
+		}
+		t.values[p.Key.Value] = v
+		if low := strings.ToLower(p.Key.Value); t.folded[low] == nil {
+			t.folded[low] = v
+		}
+	}
+	return t, ps
+}
+
+// plainNumber is what counts as a number: no leading zero or plus, which are
+// signs of telephone numbers, ids and codes.
+var plainNumber = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?$`)
+
+// scalar reads a plain value. Unquoted numbers, true and false keep their
+// type; all else is text.
+func scalar(n *diag.Node) (any, kinds) {
+	if n.Quoted {
+		if n.Block {
+			return strings.TrimRight(n.Value, " \n"), kText
+		}
+		return n.Value, kText
+	}
+	switch n.Value {
+	case "true", "True", "TRUE":
+		return true, kBool
+	case "false", "False", "FALSE":
+		return false, kBool
+	}
+	if plainNumber.MatchString(n.Value) {
+		if i, err := strconv.Atoi(n.Value); err == nil {
+			return i, kNumber
+		}
+		if f, err := strconv.ParseFloat(n.Value, 64); err == nil {
+			return f, kNumber
+		}
+	}
+	return n.Value, kText
+}

@@ -1,0 +1,146 @@
+// Package bolt keeps the ledger in one bbolt file, for one daemon.
+//
+// What it adds to bbolt: many writers share one commit (commit.go), every
+// record has a checksum (record.go), the file's structure is read before bbolt
+// trusts it (pages.go), a file that was not closed cleanly is copied before
+// use (open.go), and after a commit that failed nothing more is written.
+//
+// It does not compress, encrypt or expire anything, and it knows nothing of
+// rules and CRMs.
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// mend is what a person does about a damaged file.
+const mend = "`crmsyncd ledger restore` to bring back a backup"
+
+// Options say where the ledger is and who hears of it.
+type Options struct {
+	Path string
+	// Init lets Open create the file; without it a missing file is an error,
+	// because it is more often a wrong path than a first start.
+	Init bool
+	// Timeout is how long to wait for another process to let go of the file; 0: 1 s.
+	Timeout time.Duration
+	Log     *slog.Logger // nil: slog.Default()
+	// Observe hears of every commit ("commit"), of how many changes it held
+	// and how long it took. It must be quick. May be nil.
+	Observe func(op string, n int, d time.Duration)
+
+	maxSize int // bytes; tests fill the disk with it
+}
+
+// Ledger is the ledger in a bbolt file. It implements store.Ledger.
+type Ledger struct {
+	path    string
+	info    fs.FileInfo // of the open file
+	file    *os.File    // closed by db
+	commits atomic.Uint64
+	db      *bbolt.DB
+	log     *slog.Logger
+	observe func(op string, n int, d time.Duration)
+
+	queue   chan *change
+	closing chan struct{}
+	stopped chan struct{}
+	once    sync.Once
+	closed  error
+
+	broken   atomic.Pointer[error]
+	reported sync.Map // damage that was logged already, by its text
+
+	// Of the committing goroutine alone.
+	counts    counts
+	clean     bool // the file says that it was closed cleanly
+	fullUntil time.Time
+	idDays    map[idDay]struct{} // one too many does no harm
+}
+
+var _ store.Ledger = (*Ledger)(nil)
+
+// usable says why nothing can be read or written.
+func (l *Ledger) usable(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case <-l.closing:
+		return store.ErrClosed
+	default:
+		return l.failure()
+	}
+}
+
+func (l *Ledger) failure() error {
+	if err := l.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// read runs fn in a short read transaction. A long one would keep bbolt from
+// using free pages again, and the file would grow.
+func (l *Ledger) read(ctx context.Context, fn func(*txn) error) (err error) {
+	if err := l.usable(ctx); err != nil {
+		return err
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v; stop crmsyncd and use %s", store.ErrCorrupt, r, mend)
+		}
+	}()
+	err = l.db.View(func(tx *bbolt.Tx) error { return fn(&txn{tx: tx, l: l}) })
+	if errors.Is(err, bberrors.ErrDatabaseNotOpen) {
+		return store.ErrClosed
+	}
+	return err
+}
+
+// reportDamage logs a damaged record that is passed over, once.
+func (l *Ledger) reportDamage(err error) {
+	if _, logged := l.reported.LoadOrStore(err.Error(), true); logged {
+		return
+	}
+	l.log.Error("a damaged record of the ledger is passed over; `crmsyncd ledger verify` lists all", "error", err)
+}
+
+// Close implements store.Ledger. Closing again does nothing.
+func (l *Ledger) Close() error {
+	l.once.Do(func() {
+		close(l.closing)
+		<-l.stopped
+		if err := l.db.Close(); l.closed == nil {
+			l.closed = err
+		}
+	})
+	return l.closed
+}
+
+// markClean is the last commit: the next start may trust the file as it is.
+func (l *Ledger) markClean() {
+	if l.clean || l.failure() != nil {
+		return
+	}
+	b := batch{l: l}
+	b.add(&change{ctx: context.Background(), over: make(chan struct{}), run: func(t *txn) error {
+		return t.put(metaBucket, cleanKey, newRecord(0))
+	}})
+	l.closed = b.close()
+}

@@ -1,0 +1,319 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+	bberrors "go.etcd.io/bbolt/errors"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Bounds of one commit and of what waits for the next.
+const (
+	queueLen   = 4096
+	batchLen   = 1024
+	batchBytes = 8 << 20
+)
+
+// change is a write that waits for its commit.
+type change struct {
+	ctx  context.Context
+	size int              // bytes, roughly
+	run  func(*txn) error // decides before it writes; may run more than once
+	done func()           // may be nil; called once when run is not needed any more
+	err  error
+	over chan struct{}
+}
+
+func (c *change) finish(err error) {
+	c.err = err
+	if c.done != nil {
+		c.done()
+	}
+	close(c.over)
+}
+
+// write has run called in a transaction that is shared with other writes and
+// returns when it is on disk. done is called when run will not be any more.
+func (l *Ledger) write(ctx context.Context, size int, run func(*txn) error, done func()) error {
+	if err := l.usable(ctx); err != nil {
+		return err
+	}
+	c := &change{ctx: ctx, size: size, run: run, done: done, over: make(chan struct{})}
+	select {
+	case l.queue <- c:
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.closing:
+		return store.ErrClosed
+	}
+	select {
+	case <-c.over:
+		return c.err
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-l.stopped:
+	}
+	select {
+	case <-c.over:
+		return c.err
+	default:
+		return store.ErrClosed
+	}
+}
+
+// commitLoop is the only goroutine that writes. While it syncs, the next batch
+// gathers in the queue; a lone write is committed at once.
+func (l *Ledger) commitLoop() {
+	defer close(l.stopped)
+	// A page that cannot be read any more becomes an error of the batch
+	// rather than the end of the process.
+	debug.SetPanicOnFault(true)
+	for {
+		select {
+		case c := <-l.queue:
+			l.commit(c)
+		case <-l.closing:
+			for {
+				select {
+				case c := <-l.queue:
+					l.commit(c)
+				default:
+					l.markClean()
+					return
+				}
+			}
+		}
+	}
+}
+
+// next takes what waits already, unless the batch is full.
+func (l *Ledger) next(n, bytes int) *change {
+	if n >= batchLen || bytes >= batchBytes {
+		return nil
+	}
+	for range 2 {
+		select {
+		case c := <-l.queue:
+			return c
+		default:
+			// Callers that the last commit has just woken are about to come
+			// back: let them, or they would miss this commit and wait for two.
+			runtime.Gosched()
+		}
+	}
+	return nil
+}
+
+func (l *Ledger) commit(first *change) {
+	if err := l.ready(); err != nil {
+		first.finish(err)
+		return
+	}
+	began := time.Now()
+	b := batch{l: l}
+	for c := first; c != nil; c = l.next(len(b.changes), b.bytes) {
+		b.add(c)
+	}
+	err := b.close()
+	if err != nil {
+		err = l.commitFailed(err, time.Since(began))
+	}
+	for _, c := range b.changes {
+		c.finish(err)
+	}
+	if b.committed && l.observe != nil {
+		l.observe("commit", len(b.changes), time.Since(began))
+	}
+}
+
+// ready says why nothing can be committed now.
+func (l *Ledger) ready() error {
+	if err := l.failure(); err != nil {
+		return err
+	}
+	if time.Now().Before(l.fullUntil) {
+		return store.ErrFull
+	}
+	return nil
+}
+
+// batch is the changes of one transaction.
+type batch struct {
+	l         *Ledger
+	t         *txn
+	changes   []*change
+	bytes     int
+	committed bool
+	err       error // the transaction could not begin: nobody's in particular
+}
+
+func (b *batch) begin() {
+	defer func() {
+		if r := recover(); r != nil {
+			b.err = fmt.Errorf("%w: %v", store.ErrCorrupt, r)
+		}
+	}()
+	var tx *bbolt.Tx
+	if tx, b.err = b.l.db.Begin(true); b.err == nil {
+		b.t = &txn{tx: tx, counts: b.l.counts.clone(), now: time.Now(), l: b.l}
+	}
+}
+
+func (b *batch) rollback() {
+	if b.t != nil {
+		_ = b.t.tx.Rollback()
+		b.t = nil
+	}
+}
+
+// add runs a change within the batch. If it fails after it wrote something, the
+// others are run again without it.
+func (b *batch) add(c *change) {
+	if err := c.ctx.Err(); err != nil {
+		c.finish(err)
+		return
+	}
+	if b.t == nil && b.err == nil {
+		b.begin()
+	}
+	if b.err != nil {
+		b.changes = append(b.changes, c)
+		return
+	}
+	before := b.t.wrote
+	err := b.t.safely(c.run)
+	if err == nil {
+		b.changes = append(b.changes, c)
+		b.bytes += c.size
+		return
+	}
+	clean := b.t.wrote == before
+	c.finish(err)
+	if !clean {
+		again := b.changes
+		b.rollback()
+		b.changes, b.bytes = nil, 0
+		for _, c := range again {
+			b.add(c)
+		}
+	}
+}
+
+// close commits; without a write there is nothing to sync.
+func (b *batch) close() (err error) {
+	if b.err != nil || b.t == nil {
+		return b.err
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", store.ErrCorrupt, r)
+		}
+		if err != nil {
+			b.rollback()
+		}
+	}()
+	if b.t.wrote == 0 {
+		b.rollback()
+		return nil
+	}
+	if err := b.l.sameFile(b.t.tx.Size()); err != nil {
+		return err
+	}
+	if err := b.t.put(metaBucket, countsKey, b.t.counts.record()); err != nil {
+		return err
+	}
+	if b.l.clean {
+		if err := b.t.del(metaBucket, cleanKey); err != nil {
+			return err
+		}
+	}
+	if err := b.t.tx.Commit(); err != nil {
+		return err
+	}
+	b.l.counts, b.l.clean, b.committed = b.t.counts, false, true
+	b.l.commits.Add(1)
+	return nil
+}
+
+// safely turns panics over a damaged file into errors. A panic leaves the
+// transaction in an unknown state, so it counts as a write.
+func (t *txn) safely(run func(*txn) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			t.wrote++
+			err = fmt.Errorf("%w: %v; stop crmsyncd and use %s", store.ErrCorrupt, r, mend)
+		}
+	}()
+	return run(t)
+}
+
+var (
+	errReplaced  = errors.New("the file was deleted or replaced while it was open")
+	errTruncated = errors.New("the file was truncated while it was open")
+)
+
+// sameFile makes sure that what is written lands where it will be looked for.
+// Without it a ledger whose file was deleted would go on into nothing.
+func (l *Ledger) sameFile(needed int64) error {
+	info, err := os.Stat(l.path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return errReplaced
+	case err != nil:
+		return err
+	case !os.SameFile(info, l.info):
+		return errReplaced
+	case info.Size() < needed:
+		return errTruncated
+	}
+	return nil
+}
+
+// commitFailed sorts the errors of a commit. A full disk passes; after
+// anything else it is not known what is on disk, and to go on could destroy
+// what is there.
+func (l *Ledger) commitFailed(err error, took time.Duration) error {
+	if isFull(err) {
+		// After a failed commit bbolt reads the whole file anew to learn which
+		// pages are free. Do not let that become all that is done.
+		l.fullUntil = time.Now().Add(min(4*took, time.Second))
+		l.log.Warn("no space left for the ledger", "path", l.path, "error", err)
+		return fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	err = fmt.Errorf("%w: %w", store.ErrBroken, err)
+	l.broken.Store(&err)
+	l.log.Error("the ledger takes nothing more until crmsyncd is restarted", "path", l.path, "error", err)
+	return err
+}
+
+var fullErrors = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
+
+// isFull is true if space ran out before anything of the old state was
+// touched: while the file grew or its free pages were written. The same errors
+// out of a sync are another matter: pages may be lost by then.
+func isFull(err error) bool {
+	if errors.Is(err, bberrors.ErrMaxSizeReached) {
+		return true
+	}
+	var pathErr *fs.PathError
+	wrote := errors.As(err, &pathErr) && pathErr.Op == "write"
+	// bbolt does not wrap the error of a truncate.
+	resized := strings.HasPrefix(err.Error(), "file resize error: ")
+	for _, full := range fullErrors {
+		if wrote && errors.Is(err, full) || resized && strings.Contains(err.Error(), full.Error()) {
+			return true
+		}
+	}
+	return false
+}

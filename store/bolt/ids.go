@@ -1,0 +1,148 @@
+package bolt
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// The ids bucket says what the ledger has already. Its keys are a kind, a day
+// and a hash: hashes alone would spread every commit over the whole bucket,
+// and slow down as it grows. A value is the event's seq and 8 bytes of a hash
+// of its body.
+const (
+	idDelivery byte = 'd' // source and delivery id, by the day it was received
+	idConflict byte = 'x' // source, delivery id and body of a conflict, by the day it was received
+	idContent  byte = 'c' // vendor and content key, by the day it occurred
+	idBody     byte = 'b' // source and body of a quarantined event, by the day it was received
+)
+
+const idHashLen = 14
+
+// undated is the day of events for which the vendor gives no time: there
+// OccurredAt is ReceivedAt, which differs from one delivery to the next.
+const undated int32 = 0
+
+// redeliveryDays is for how many days back a delivery id is looked up. Vendors
+// give up after three (Svix' last retry comes after 28 h; read 2026-11); what
+// people send again later has the same content key.
+const redeliveryDays = 3
+
+type idHash [idHashLen]byte
+
+func idOf(kind byte, words ...string) (h idHash) {
+	sum := hashOf(string(kind), words...)
+	copy(h[:], sum[:])
+	return h
+}
+
+func bodyHash(body []byte) uint64 {
+	sum := sha256.Sum256(body)
+	h := binary.BigEndian.Uint64(sum[:])
+	if h == 0 {
+		return 1 // zero is "not known"
+	}
+	return h
+}
+
+func dayOf(t time.Time) int32 {
+	const day = 24 * 60 * 60
+	s := t.Unix()
+	d := s / day
+	if s%day < 0 {
+		d--
+	}
+	return int32(d)
+}
+
+type idKey [1 + 4 + idHashLen]byte
+
+func makeIDKey(kind byte, day int32, h idHash) (k idKey) {
+	k[0] = kind
+	binary.BigEndian.PutUint32(k[1:], uint32(day)^(1<<31))
+	copy(k[5:], h[:])
+	return k
+}
+
+// idDay is the part of a key before the hash. Which there are is known in
+// memory, so that an id is looked up only on days that have any of its kind.
+type idDay [1 + 4]byte
+
+func (k idKey) day() idDay { return idDay(k[:]) }
+
+// readIDDays finds the days of the ids bucket, with one look for each.
+func (t *txn) readIDDays() map[idDay]struct{} {
+	days := map[idDay]struct{}{}
+	c := t.bucket(idsBucket).Cursor()
+	for k, _ := c.First(); len(k) >= len(idDay{}); {
+		day := idDay(k)
+		days[day] = struct{}{}
+		// The end of the day: no hash is longer or greater than this.
+		end := bytes.Repeat([]byte{0xff}, len(idKey{})+1)
+		copy(end, day[:])
+		k, _ = c.Seek(end)
+	}
+	return days
+}
+
+// seen looks an id up on each of the days; found is 0 if there is none. A
+// damaged entry is reported and taken for none: an event kept twice does less
+// harm than one that can never be kept.
+func (t *txn) seen(kind byte, h idHash, days ...int32) (found, body uint64) {
+	for _, day := range days {
+		k := makeIDKey(kind, day, h)
+		if _, any := t.l.idDays[k.day()]; !any {
+			continue
+		}
+		payload, err := t.get(idsBucket, k[:])
+		if err == nil && payload != nil && len(payload) != 16 {
+			err = damaged(idsBucket, k[:], "it cannot be read")
+		}
+		if err != nil {
+			t.l.reportDamage(err)
+			continue
+		}
+		if payload != nil {
+			return binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:])
+		}
+	}
+	return 0, 0
+}
+
+func (t *txn) remember(kind byte, day int32, h idHash, seq, body uint64) error {
+	k := makeIDKey(kind, day, h)
+	t.l.idDays[k.day()] = struct{}{}
+	rec := newRecord(16)
+	rec = binary.BigEndian.AppendUint64(rec, seq)
+	rec = binary.BigEndian.AppendUint64(rec, body)
+	return t.put(idsBucket, k[:], rec)
+}
+
+// receivedDays are the days on which an event that is received on day may
+// have been received before; the day after, should the clock have been put back.
+func receivedDays(day int32) []int32 {
+	days := make([]int32, 0, redeliveryDays+2)
+	for d := day; d >= day-redeliveryDays; d-- {
+		days = append(days, d)
+	}
+	return append(days, day+1)
+}
+
+var (
+	errNoSource = errors.New("an event without a source cannot be kept")
+	errNoLane   = errors.New("an event without a lane cannot be kept")
+)
+
+func checkEvent(e *store.Event) error {
+	switch {
+	case e.Source == "":
+		return errNoSource
+	case e.Lane == "":
+		return errNoLane
+	}
+	return nil
+}

@@ -1,0 +1,300 @@
+package bolt
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// schema is the version of the file's layout. A change of a record's payload,
+// of a key or of what a bucket means makes it the next.
+const schema = 1
+
+var (
+	schemaKey = []byte("schema")
+	cleanKey  = []byte("clean") // there if the file was closed cleanly and not written since
+)
+
+// mapSize is how much address space is mapped at the start, in bytes. Memory
+// is used only for pages that are read; a map that need not grow never makes a
+// writer wait for readers.
+const mapSize = 1 << 30
+
+// Open opens the ledger. Errors are store.ErrNotFound (no file, and Init was
+// not set), ErrLocked, ErrSchema, ErrCorrupt (the file is left as it is),
+// ErrFull (no space for the copy after an unclean stop) or the file system's.
+func Open(o Options) (*Ledger, error) {
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	if o.Timeout <= 0 {
+		o.Timeout = time.Second
+	}
+	f, err := openFile(o)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
+	}
+	l, err := open(o, f)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
+	}
+	go l.commitLoop()
+	return l, nil
+}
+
+// openFile gives the file, locked by this process.
+func openFile(o Options) (*os.File, error) {
+	f, err := os.OpenFile(o.Path, os.O_RDWR, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		if o.Init {
+			return create(o)
+		}
+		return nil, fmt.Errorf("there is no such file (%w); check data_dir", store.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return lock(f, o)
+}
+
+// lock waits for the lock and makes sure that the file is still the one at its
+// path: the process that held the lock may have put a copy in its place.
+func lock(f *os.File, o Options) (*os.File, error) {
+	if err := flock(f, o.Timeout); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	here, err := os.Stat(o.Path)
+	if err == nil {
+		var info fs.FileInfo
+		if info, err = f.Stat(); err == nil && !os.SameFile(here, info) {
+			err = store.ErrLocked
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func flock(f *os.File, timeout time.Duration) error {
+	const pause = 20 * time.Millisecond
+	for until := time.Now().Add(timeout); ; time.Sleep(pause) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, syscall.EWOULDBLOCK):
+			return fmt.Errorf("lock: %w", err)
+		case time.Now().After(until):
+			return store.ErrLocked
+		}
+	}
+}
+
+// create makes an empty ledger under another name first, so that a crash never
+// leaves half a file at the path.
+func create(o Options) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(o.Path), 0o700); err != nil {
+		return nil, err
+	}
+	temp := o.Path + ".new"
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := flock(f, o.Timeout); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if _, err := os.Stat(o.Path); err == nil {
+		return nil, errors.Join(store.ErrLocked, f.Close()) // another process was faster
+	}
+	if err := layOut(f, o); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	// Closing let go of the lock: the file is opened again as any other.
+	if err := os.Rename(temp, o.Path); err != nil {
+		return nil, err
+	}
+	if err := syncDir(o.Path); err != nil {
+		return nil, err
+	}
+	o.Init = false
+	return openFile(o)
+}
+
+// layOut writes the buckets of an empty ledger into f and closes it.
+func layOut(f *os.File, o Options) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	db, err := openBolt(f, o)
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, b := range buckets {
+			if _, err := tx.CreateBucket([]byte(b.name)); err != nil {
+				return err
+			}
+		}
+		t := &txn{tx: tx}
+		return errors.Join(
+			t.put(metaBucket, schemaKey, binary.AppendUvarint(newRecord(8), schema)),
+			t.put(metaBucket, countsKey, counts{}.record()),
+			t.put(metaBucket, cleanKey, newRecord(0)),
+		)
+	})
+	return errors.Join(err, db.Close())
+}
+
+// openBolt hands a file that is open and locked to bbolt, which closes it.
+func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
+	db, err := bbolt.Open(o.Path, 0o600, &bbolt.Options{
+		Timeout:         o.Timeout,
+		NoFreelistSync:  true, // else every commit rewrites the list of free pages
+		FreelistType:    bbolt.FreelistMapType,
+		InitialMmapSize: mapSize,
+		NoStatistics:    true,
+		MaxSize:         o.maxSize,
+		OpenFile:        func(string, int, os.FileMode) (*os.File, error) { return f, nil },
+	})
+	if err != nil && isFull(err) {
+		err = fmt.Errorf("%w: %w", store.ErrFull, err)
+	}
+	return db, err
+}
+
+// open takes over f, whatever comes of it.
+func open(o Options, f *os.File) (*Ledger, error) {
+	lostCommit, err := checkFile(f)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	if lostCommit {
+		o.Log.Error("the ledger's newest header is damaged: the last commit may be missing; vendors' retries and a reconcile run bring back what it held", "path", o.Path)
+	}
+	l, err := start(o, f)
+	if err != nil || l.clean {
+		return l, err
+	}
+	// After an unclean stop pages may be in the page cache but not on disk
+	// (a sync that failed): bbolt would build on them. A copy is written anew
+	// from the first page to the last.
+	o.Log.Info("the ledger was not closed cleanly and is copied", "path", o.Path, "bytes", l.info.Size())
+	next, err := l.copyFile(o)
+	if err = errors.Join(err, l.db.Close()); err != nil {
+		if next != nil {
+			_ = next.Close()
+		}
+		return nil, err
+	}
+	return start(o, next)
+}
+
+// start makes the ledger of a file whose structure is sound.
+func start(o Options, f *os.File) (_ *Ledger, err error) {
+	l := &Ledger{
+		path: o.Path, file: f, log: o.Log, observe: o.Observe,
+		queue: make(chan *change, queueLen), closing: make(chan struct{}), stopped: make(chan struct{}),
+	}
+	if l.info, err = f.Stat(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Join(corruptFile(fmt.Sprint(r)), f.Close())
+		}
+	}()
+	if l.db, err = openBolt(f, o); err != nil {
+		return nil, err
+	}
+	if err := l.read(context.Background(), l.readMeta); err != nil {
+		return nil, errors.Join(err, l.db.Close())
+	}
+	return l, nil
+}
+
+func (l *Ledger) readMeta(t *txn) error {
+	for _, b := range buckets {
+		if t.tx.Bucket([]byte(b.name)) == nil {
+			return corruptFile("it has no " + b.name)
+		}
+	}
+	payload, err := t.get(metaBucket, schemaKey)
+	if err != nil {
+		return fmt.Errorf("%w; use %s", err, mend)
+	}
+	r := reader{payload, true}
+	switch v := r.uvarint(); {
+	case !r.ok:
+		return corruptFile("its schema version is missing")
+	case v > schema:
+		return fmt.Errorf("%w: its schema is %d, this one knows up to %d; install the newer crmsyncd again", store.ErrSchema, v, schema)
+	}
+	if l.counts, err = t.readCounts(); err != nil {
+		return fmt.Errorf("%w; use %s", err, mend)
+	}
+	l.idDays = t.readIDDays()
+	payload, err = t.get(metaBucket, cleanKey)
+	l.clean = payload != nil && err == nil
+	return nil
+}
+
+// copyFile puts a copy in the file's place and returns it, locked.
+func (l *Ledger) copyFile(o Options) (_ *os.File, err error) {
+	temp := l.path + ".copy"
+	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		err = errors.Join(err, f.Close(), os.Remove(temp))
+		for _, full := range fullErrors {
+			if errors.Is(err, full) {
+				err = fmt.Errorf("%w: it was not closed cleanly, and the copy that is made then needs %d bytes; the ledger is untouched: %w",
+					store.ErrFull, l.info.Size(), err)
+				return
+			}
+		}
+	}()
+	if err := flock(f, o.Timeout); err != nil {
+		return nil, err
+	}
+	if err := l.db.View(func(tx *bbolt.Tx) error { _, err := tx.WriteTo(f); return err }); err != nil {
+		return nil, err
+	}
+	if err := f.Sync(); err != nil {
+		return nil, err
+	}
+	if err := os.Rename(temp, l.path); err != nil {
+		return nil, err
+	}
+	return f, syncDir(l.path)
+}
+
+// syncDir makes a rename durable.
+func syncDir(path string) error {
+	d, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+func corruptFile(what string) error {
+	return fmt.Errorf("%w: %s; the file is left as it is: keep a copy of it and use %s", store.ErrCorrupt, what, mend)
+}

@@ -1,0 +1,221 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// The record of an unplanned event is empty, or replayMark if it was planned
+// before.
+const replayMark = 1
+
+// perRecord is what a small record counts in the size of a commit, in bytes.
+const perRecord = 1024
+
+// Unplanned implements store.Ledger. Damaged events are passed over and logged.
+func (l *Ledger) Unplanned(ctx context.Context, limit, maxBytes int) ([]store.Event, error) {
+	var events []store.Event
+	err := l.read(ctx, func(t *txn) error {
+		bytes := 0
+		c := t.bucket(unplannedBucket).Cursor()
+		for k, _ := c.First(); k != nil && len(events) < limit; k, _ = c.Next() {
+			rec := t.bucket(eventsBucket).Get(k)
+			if rec == nil {
+				l.reportDamage(damaged(eventsBucket, k, "it is missing"))
+				continue
+			}
+			if bytes += len(rec); bytes > maxBytes && len(events) > 0 {
+				break
+			}
+			e, err := decodeEvent(k, rec)
+			if err != nil {
+				l.reportDamage(err)
+				continue
+			}
+			events = append(events, e)
+		}
+		return nil
+	})
+	return events, err
+}
+
+// Plan implements store.Ledger. Events that went into quarantine meanwhile are
+// left alone.
+func (l *Ledger) Plan(ctx context.Context, plans []store.Plan) error {
+	for _, p := range plans {
+		for _, c := range p.Connectors {
+			if c == "" || strings.ContainsRune(c, 0) {
+				return fmt.Errorf("%q is no name of a connector", c)
+			}
+		}
+	}
+	return l.write(ctx, perRecord*len(plans), func(t *txn) error {
+		heads := make([]store.Event, len(plans))
+		for i, p := range plans {
+			var err error
+			if heads[i], err = t.eventHead(p.Seq); err != nil {
+				return err
+			}
+		}
+		for i, p := range plans {
+			if heads[i].Problem != "" {
+				continue
+			}
+			if err := t.plan(&heads[i], p.Connectors); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+}
+
+func (t *txn) plan(e *store.Event, connectors []string) error {
+	key := seqKey(e.Seq)
+	replayed := false
+	if rec := t.bucket(unplannedBucket).Get(key); rec != nil {
+		// A damaged record is taken for a new event's: its deliveries stay.
+		payload, err := unseal(unplannedBucket, key, rec)
+		if err != nil {
+			t.l.reportDamage(err)
+		}
+		replayed = len(payload) == 1 && payload[0] == replayMark
+		if err := t.del(unplannedBucket, key); err != nil {
+			return err
+		}
+		t.counts.unplanned--
+	}
+	kept := t.deliveriesOf(e.Seq)
+	for _, name := range connectors {
+		i := slices.IndexFunc(kept, func(d store.Delivery) bool { return d.ID.Connector == name })
+		switch {
+		case i < 0:
+			d := store.Delivery{
+				ID: store.DeliveryID{Seq: e.Seq, Connector: name}, State: store.Waiting, Source: e.Source, Type: e.Type,
+				Lane: e.Lane, OccurredAt: e.OccurredAt, Rank: e.Rank, CreatedAt: t.now, UpdatedAt: t.now,
+			}
+			if err := t.replace(nil, &d, e.ReceivedAt); err != nil {
+				return err
+			}
+			kept = append(kept, d)
+		case replayed:
+			d := again(kept[i])
+			d.UpdatedAt = t.now
+			if err := t.replace(&kept[i], &d, e.ReceivedAt); err != nil {
+				return err
+			}
+			kept[i] = d
+		}
+	}
+	return t.listUnmatched(e, len(kept) == 0)
+}
+
+// listUnmatched lists an event as one that no rule wanted, or not.
+func (t *txn) listUnmatched(e *store.Event, unmatched bool) error {
+	is := t.bucket(statesBucket).Get(stateKey(stateUnmatched, "", e.Seq)) != nil
+	switch {
+	case unmatched && !is:
+		return t.putState(stateUnmatched, "", e.Seq, e.ReceivedAt)
+	case is && !unmatched:
+		return t.delState(stateUnmatched, "", e.Seq)
+	}
+	return nil
+}
+
+// again makes a delivery wait as if it had not been tried. Ids of records and
+// attempts whose outcome is not known stay: without them a replay could make a
+// record twice.
+func again(d store.Delivery) store.Delivery {
+	d.State, d.Attempts, d.Due, d.Kind, d.Reason = store.Waiting, 0, time.Time{}, "", ""
+	d.Records = slices.Clone(d.Records)
+	for i := range d.Records {
+		d.Records[i].Action, d.Records[i].Note = "", ""
+	}
+	return d
+}
+
+// Replay implements store.Ledger.
+func (l *Ledger) Replay(ctx context.Context, events []store.Requeue) error {
+	for _, q := range events {
+		if q.Problem == "" && q.Lane == "" {
+			return fmt.Errorf("%s: %w", store.EventID(q.Seq), errNoLane)
+		}
+	}
+	return l.write(ctx, 4*perRecord*len(events), func(t *txn) error {
+		for _, q := range events {
+			if _, err := t.eventHead(q.Seq); err != nil {
+				return err
+			}
+		}
+		for _, q := range events {
+			if err := t.requeue(q); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil)
+}
+
+func (t *txn) requeue(q store.Requeue) error {
+	e, err := t.event(q.Seq)
+	if err != nil {
+		return err
+	}
+	was := e
+	e.Problem = q.Problem
+	if q.Problem == "" {
+		e.Type, e.OccurredAt, e.Rank, e.Lane = q.Type, q.OccurredAt, q.Rank, q.Lane
+	}
+	if e.Problem != was.Problem || e.Type != was.Type || e.Lane != was.Lane || e.Rank != was.Rank || !e.OccurredAt.Equal(was.OccurredAt) {
+		if err := t.putEvent(&e); err != nil {
+			return err
+		}
+	}
+	if err := t.listQuarantined(&was, &e); err != nil {
+		return err
+	}
+	for _, old := range t.deliveriesOf(e.Seq) {
+		d := old
+		d.Type, d.OccurredAt, d.Rank, d.Lane = e.Type, e.OccurredAt, e.Rank, e.Lane
+		if d.Type == old.Type && sameLane(&d, &old) {
+			continue
+		}
+		if err := t.replace(&old, &d, e.ReceivedAt); err != nil {
+			return err
+		}
+	}
+	return errors.Join(t.listUnmatched(&e, false), t.listUnplanned(&e))
+}
+
+func (t *txn) listQuarantined(was, e *store.Event) error {
+	switch {
+	case was.Problem == "" && e.Problem != "":
+		t.counts.quarantined++
+		return t.putState(stateQuarantined, "", e.Seq, e.ReceivedAt)
+	case was.Problem != "" && e.Problem == "":
+		t.counts.quarantined--
+		return t.delState(stateQuarantined, "", e.Seq)
+	}
+	return nil
+}
+
+func (t *txn) listUnplanned(e *store.Event) error {
+	key := seqKey(e.Seq)
+	is := t.bucket(unplannedBucket).Get(key) != nil
+	if e.Problem != "" {
+		if is {
+			t.counts.unplanned--
+			return t.del(unplannedBucket, key)
+		}
+		return nil
+	}
+	if !is {
+		t.counts.unplanned++
+	}
+	return t.put(unplannedBucket, key, append(newRecord(1), replayMark))
+}
