@@ -42,7 +42,9 @@ type Ledger interface {
 	// Append keeps an event, unless it is there already under the same
 	// delivery id or content key (both per source; the content key also
 	// across sources of one vendor). Event.Seq is given by the ledger and counts
-	// up from 1.
+	// up from 1. A delivery id is known for at least three days after it was
+	// received; a content key for good, on days next to its OccurredAt or
+	// without one.
 	Append(ctx context.Context, e Event) (Receipt, error)
 
 	// Unplanned returns events for which Plan was not called yet, in order
@@ -60,10 +62,15 @@ type Ledger interface {
 	// (deliveries) and maxBytes (of bodies, but for the first delivery)
 	// allow. Lanes for which busy returns true are left out. next is when the
 	// first of the lanes not returned becomes due; zero if none waits, and
-	// not after now if limits cut the answer short.
+	// not after now if limits cut the answer short. Busy lanes do not count for
+	// next, and a lane returned ends before its first delivery that is not due.
+	// busy is called within a transaction and must not call the ledger.
 	Due(ctx context.Context, connector string, now time.Time, busy func(lane string) bool, limit, maxBytes int) (work []Work, next time.Time, err error)
 	// Settle keeps the news of deliveries, links and heads of several
-	// deliveries in one commit.
+	// deliveries in one commit. What a delivery has from its event (Source,
+	// Type, Lane, OccurredAt, Rank) and CreatedAt stay as kept. One that was
+	// discarded meanwhile stays so unless the news is that it is done. An
+	// unknown delivery is ErrNotFound, and nothing of the call is kept.
 	Settle(ctx context.Context, updates []Update) error
 
 	// Links returns the ids of the records known under the keys, "" where
@@ -78,13 +85,17 @@ type Ledger interface {
 	// Events returns events that pass the filter, newest first.
 	Events(ctx context.Context, f EventFilter) ([]View, error)
 	// Deliveries returns deliveries that pass the filter, newest event first.
+	// Those of one event stay together: an answer may be shorter than Limit
+	// though there are more, and longer only if one event alone has more.
 	Deliveries(ctx context.Context, f DeliveryFilter) ([]Delivery, error)
 	// Replay has events planned again, as if they had just come: all their
 	// deliveries wait again. Quarantined events lose their Problem once
-	// Requeue says how they parse now. Unknown seqs: ErrNotFound.
+	// Requeue says how they parse now. Unknown seqs: ErrNotFound. Deliveries
+	// change when Plan names them; of their Records then stay ids and
+	// Attempted, so that nothing is made twice, while Action and Note go.
 	Replay(ctx context.Context, events []Requeue) error
 	// Retry makes dead or waiting deliveries due at once, their attempts
-	// counted anew.
+	// counted anew; others are left as they are.
 	Retry(ctx context.Context, ids []DeliveryID) error
 	// Discard ends deliveries that are not done, with a reason.
 	Discard(ctx context.Context, ids []DeliveryID, reason string) error

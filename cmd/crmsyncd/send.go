@@ -32,7 +32,7 @@ sent; --list names them.`,
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			setup, problems := c.buildStrict()
-			if setup == nil {
+			if setup == nil || len(setup.Sources) == 0 {
 				return problems
 			}
 			name, src, err := chooseSource(setup.Sources, source)

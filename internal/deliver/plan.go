@@ -9,6 +9,9 @@ import (
 )
 
 const (
+	// planPause is how long new events gather before they are planned, so that
+	// planning's commits do not stand in the way of the next webhooks'.
+	planPause  = 5 * time.Millisecond
 	planEvents = 512     // events planned in one commit
 	planBytes  = 8 << 20 // of their bodies
 )
@@ -30,6 +33,7 @@ func (d *Deliverer) plan(ctx context.Context) {
 		case n == 0:
 			select {
 			case <-d.wake:
+				sleep(ctx, planPause)
 			case <-ctx.Done():
 			}
 			failures = 0

@@ -1,0 +1,37 @@
+package bolt
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/crmsyncd/crmsyncd/store"
+	"github.com/crmsyncd/crmsyncd/store/storetest"
+)
+
+// TestMain finds what runs on after the tests have closed their ledgers, and is
+// the daemon that TestKill kills.
+func TestMain(m *testing.M) {
+	if path := os.Getenv(killEnv); path != "" {
+		appendForEver(path)
+	}
+	goleak.VerifyTestMain(m)
+}
+
+func TestLedger(t *testing.T) {
+	t.Parallel()
+	storetest.Test(t, func(t *testing.T, dir string) store.Ledger { return openIn(t, dir) })
+}
+
+// openIn opens the ledger in dir for a test.
+func openIn(t testing.TB, dir string) *Ledger {
+	t.Helper()
+	l, err := Open(Options{Path: filepath.Join(dir, "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
