@@ -48,6 +48,8 @@ type App struct {
 	mu       sync.Mutex // of the reload
 	outcome  admin.Settings
 	draining atomic.Bool
+	broken   chan error   // the ledger's end; holds one
+	fullAt   atomic.Int64 // when the disk was found full last, Unix nanoseconds
 }
 
 // New builds everything from a Setup and takes the addresses and the ledger,
@@ -59,17 +61,17 @@ func New(setup *Setup, path, version string, logger Logger) (*App, error) {
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	a := &App{version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now()}
+	a := &App{version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1)}
 	a.setup.Store(setup)
 	a.outcome.LoadedAt = a.started
 	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Log: log, Observe: a.metrics.committed})
 	if err != nil {
 		return nil, err
 	}
-	a.ledger = ledger
+	a.ledger = watched{ledger, a.watch}
 	a.metrics.registry.MustRegister(queues{ledger.Stats})
-	a.deliver = deliver.New(deliver.Options{Ledger: ledger, Setup: setup.delivery(), Policy: policy(s.Delivery), Log: log, Meter: a.metrics})
-	a.desk = NewDesk(ledger, a.setup.Load)
+	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(), Policy: policy(s.Delivery), Log: log, Meter: a.metrics})
+	a.desk = NewDesk(a.ledger, a.setup.Load)
 	a.desk.Fill, a.desk.Wake = a.fill, a.deliver.WakeAll
 	if err := a.listen(s); err != nil {
 		return nil, errors.Join(err, ledger.Close())
@@ -172,7 +174,13 @@ func (a *App) Run(ctx context.Context) error {
 	serve(private, a.private)
 	a.log.Info("crmsyncd is ready", "version", a.version, "listen", a.public.Addr().String(), "admin", a.Admin(), "sources", len(a.setup.Load().Sources), "connectors", len(a.setup.Load().Connectors))
 
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case err := <-a.broken:
+		// What comes now could not be kept, and what is in memory may not be
+		// on disk: end, and let the next start read what is really there.
+		stop(err)
+	}
 	a.draining.Store(true)
 	a.log.Info("stopping: no new webhooks, work under way may finish", "for_at_most", s.Delivery.Drain.String())
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Delivery.Drain)
@@ -200,6 +208,47 @@ func (a *App) append(ctx context.Context, e store.Event) (store.Receipt, error) 
 		a.deliver.Wake()
 	}
 	return r, err
+}
+
+// fullFor is how long the daemon counts as not ready after a write that found
+// the disk full.
+const fullFor = 10 * time.Second
+
+// watch takes note of what the ledger answers to writes.
+func (a *App) watch(err error) {
+	switch {
+	case errors.Is(err, store.ErrFull):
+		a.fullAt.Store(time.Now().UnixNano())
+	case errors.Is(err, store.ErrBroken):
+		select {
+		case a.broken <- err:
+		default:
+		}
+	}
+}
+
+// watched is a ledger whose write errors are watched.
+type watched struct {
+	store.Ledger
+	watch func(error)
+}
+
+func (w watched) Append(ctx context.Context, e store.Event) (store.Receipt, error) {
+	r, err := w.Ledger.Append(ctx, e)
+	w.watch(err)
+	return r, err
+}
+
+func (w watched) Plan(ctx context.Context, plans []store.Plan) error {
+	err := w.Ledger.Plan(ctx, plans)
+	w.watch(err)
+	return err
+}
+
+func (w watched) Settle(ctx context.Context, updates []store.Update) error {
+	err := w.Ledger.Settle(ctx, updates)
+	w.watch(err)
+	return err
 }
 
 // Reload builds everything new from the settings file and swaps it in. On
@@ -241,6 +290,8 @@ func (a *App) fill(s *admin.Status) {
 	switch {
 	case a.draining.Load():
 		s.NotReady = "the daemon is stopping"
+	case time.Since(time.Unix(0, a.fullAt.Load())) < fullFor:
+		s.NotReady = "the disk is full; webhooks are answered 503 until there is space"
 	default:
 		s.Ready = true
 	}

@@ -71,40 +71,61 @@ func BenchmarkIngest(b *testing.B) {
 // the webhook to the CRMs.
 func BenchmarkRequests(b *testing.B) {
 	for range b.N {
-		sb := sandbox.New(sandbox.Options{Unlimited: true})
-		srv := httptest.NewServer(sb)
-		a := startBench(b, "", srv.URL)
-		before := cpu()
-		began := time.Now()
-		const calls = 1000
-		var next atomic.Int64
-		var wg sync.WaitGroup
-		for range 16 {
-			c := dial(b, a.public.Addr().String())
-			wg.Go(func() {
-				for n := next.Add(1); n <= calls; n = next.Add(1) {
-					if err := c.send(webhook(b, int(n), false)); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			})
+		before, began := cpu(), time.Now()
+		cost := thousandCalls(b)
+		b.ReportMetric(0, "ns/op")
+		b.ReportMetric(1000/time.Since(began).Seconds(), "events/s")
+		b.ReportMetric((cpu() - before).Seconds(), "cpu-s/1000")
+		for crm, n := range cost {
+			b.ReportMetric(float64(n), crm+"-requests/1000")
 		}
-		wg.Wait()
-		waitSettled(b, a, calls)
-		took := time.Since(began)
-		for crm, kinds := range map[string][]string{"hubspot": {"contacts", "calls"}, "airtable": {"Contacts", "Calls"}} {
-			b.ReportMetric(float64(len(sb.Requests(crm))), crm+"-requests/1000")
-			for _, kind := range kinds {
-				if n := len(sb.Records(crm, kind)); n != calls {
-					b.Errorf("%s has %d %s, want %d", crm, n, kind, calls)
+	}
+}
+
+// TestRequests/1,000 finished calls that arrive together cost few requests.
+func TestRequests(t *testing.T) {
+	t.Parallel()
+	cost := thousandCalls(t)
+	for crm, most := range map[string]int{"hubspot": 60, "airtable": 220} {
+		if cost[crm] > most {
+			t.Errorf("1,000 calls cost %s %d requests, want at most %d", crm, cost[crm], most)
+		}
+	}
+}
+
+// thousandCalls sends 1,000 calls of as many contacts over 16 connections and
+// returns the requests that each CRM saw until all were there.
+func thousandCalls(tb testing.TB) map[string]int {
+	const calls = 1000
+	sb := sandbox.New(sandbox.Options{Unlimited: true})
+	srv := httptest.NewServer(sb)
+	tb.Cleanup(srv.Close)
+	a := startBench(tb, "", srv.URL)
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		c := dial(tb, a.public.Addr().String())
+		wg.Go(func() {
+			for n := next.Add(1); n <= calls; n = next.Add(1) {
+				if err := c.send(webhook(tb, int(n), false)); err != nil {
+					tb.Error(err)
+					return
 				}
 			}
-		}
-		b.ReportMetric(calls/took.Seconds(), "events/s")
-		b.ReportMetric((cpu() - before).Seconds(), "cpu-s/1000")
-		srv.Close()
+		})
 	}
+	wg.Wait()
+	waitSettled(tb, a, calls)
+	cost := map[string]int{}
+	for crm, kinds := range map[string][]string{"hubspot": {"contacts", "calls"}, "airtable": {"Contacts", "Calls"}} {
+		cost[crm] = len(sb.Requests(crm))
+		for _, kind := range kinds {
+			if n := len(sb.Records(crm, kind)); n != calls {
+				tb.Errorf("%s has %d %s, want %d", crm, n, kind, calls)
+			}
+		}
+	}
+	return cost
 }
 
 const unmatchedRules = `
@@ -117,7 +138,7 @@ rules:
 `
 
 // startBench runs a daemon on a real folder.
-func startBench(b *testing.B, mapping, crm string) *App {
+func startBench(b testing.TB, mapping, crm string) *App {
 	b.Helper()
 	dir := b.TempDir()
 	if mapping == "" {
@@ -164,7 +185,7 @@ connectors:
 	return a
 }
 
-func waitSettled(b *testing.B, a *App, events uint64) {
+func waitSettled(b testing.TB, a *App, events uint64) {
 	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		s, err := a.ledger.Stats(context.Background())
 		if err != nil {
@@ -367,7 +388,7 @@ type client struct {
 	in   *bufio.Reader
 }
 
-func dial(b *testing.B, addr string) *client {
+func dial(b testing.TB, addr string) *client {
 	conn, err := net.Dial("tcp", addr)
 	if err != nil {
 		b.Fatal(err)
@@ -432,7 +453,7 @@ func benchFolder() string {
 
 // webhook makes a signed webhook of a finished call, number n; padded to
 // benchBody where wanted.
-func webhook(b *testing.B, n int, pad bool) []byte {
+func webhook(b testing.TB, n int, pad bool) []byte {
 	body, err := benchSource().(sources.Sampler).Sample("call_completed", n, time.Now())
 	if err != nil {
 		b.Fatal(err)

@@ -17,7 +17,7 @@ var sourceTypes = map[string]sourceType{
 
 // connectorTypes are the CRMs that settings can name as a connector's type.
 var connectorTypes = map[string]connectorType{
-	"airtable": newConnectorType(airtable.New, 10*airtable.Batch),
+	"airtable": newConnectorType(airtable.New, 30*airtable.Batch),
 	"hubspot":  newConnectorType(hubspot.New, 10*hubspot.Batch),
 }
 
@@ -49,7 +49,7 @@ func newSourceType[C any, S sources.Source](open func(name string, c C, country 
 
 type connectorType struct {
 	config any
-	wave   int // deliveries in one wave: ten full requests
+	wave   int // deliveries in one wave: enough to fill many requests
 	open   func(b config.Block, o connectors.Options) (connectors.Connector, diag.Problems)
 }
 

@@ -10,10 +10,13 @@ import (
 )
 
 const (
-	// quiet and patience bound how long a wave gathers: it begins when nothing
-	// was planned for quiet, at the latest after patience. A single event is
-	// held up by quiet only; a burst shares its requests.
+	// quiet, lull and patience bound how long a wave gathers: it begins when
+	// nothing was planned for quiet, or for lull once there are more than few
+	// deliveries, at the latest after patience. A single event is held up by
+	// quiet only; a burst shares its requests.
 	quiet    = 15 * time.Millisecond
+	lull     = 100 * time.Millisecond
+	few      = 2
 	patience = 500 * time.Millisecond
 
 	waveBytes  = 32 << 20        // bodies in one wave
@@ -160,8 +163,12 @@ func (t *target) holdUp(now time.Time) time.Duration {
 	if t.waves > 0 && now.Sub(t.begun) < slowWave {
 		return slowWave - now.Sub(t.begun)
 	}
-	if t.pending > 0 && now.Sub(t.lastNew) < quiet && now.Sub(t.firstNew) < patience {
-		return quiet - now.Sub(t.lastNew)
+	gather := quiet
+	if t.pending > few {
+		gather = lull
+	}
+	if t.pending > 0 && now.Sub(t.lastNew) < gather && now.Sub(t.firstNew) < patience {
+		return gather - now.Sub(t.lastNew)
 	}
 	return 0
 }
