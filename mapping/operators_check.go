@@ -3,7 +3,9 @@ package mapping
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
@@ -67,7 +69,35 @@ func comparableKinds(a, b kinds) bool {
 	return a == 0 || b == 0 || slices.ContainsFunc(groups, func(g kinds) bool { return a&g != 0 && b&g != 0 })
 }
 
+// checkLiteral refuses a text beside a number or a length of time that can be
+// read as neither: the comparison could never be true.
+func (c *compiler) checkLiteral(a, b operand) bool {
+	for _, pair := range [][2]operand{{a, b}, {b, a}} {
+		o, text := pair[0], pair[1]
+		word, ok := text.literal.(string)
+		if !ok || o.kinds == 0 || o.kinds&^(kNumber|kDuration) != 0 {
+			continue
+		}
+		if _, err := strconv.ParseFloat(strings.TrimSpace(word), 64); err == nil {
+			continue
+		}
+		if _, err := time.ParseDuration(word); err == nil {
+			continue
+		}
+		hint := "compare it with a number, such as 3"
+		if o.kinds == kDuration {
+			hint = "compare it with a number of seconds, such as 60"
+		}
+		c.problem(text.from, text.to, fmt.Sprintf("%q is compared with %s, which it can never be", word, o.kinds), hint)
+		return false
+	}
+	return true
+}
+
 func (c *compiler) checkEqual(op string, a, b operand) {
+	if !c.checkLiteral(a, b) {
+		return
+	}
 	if a.kinds == kObject || b.kinds == kObject {
 		if a.kinds != 0 && b.kinds != 0 {
 			x := a
@@ -89,11 +119,14 @@ func (c *compiler) checkEqual(op string, a, b operand) {
 }
 
 func (c *compiler) checkOrder(op string, a, b operand) {
+	if !c.checkLiteral(a, b) {
+		return
+	}
 	ordered := kScalar &^ kBool
 	if a.kinds.can(ordered) && b.kinds.can(ordered) && comparableKinds(a.kinds, b.kinds) {
 		return
 	}
-	c.problem(a.from, b.to, fmt.Sprintf("%s cannot be compared with %s by %s", a.kinds, b.kinds, op), "")
+	c.problem(a.from, b.to, fmt.Sprintf("%s cannot be compared with %s by %s", a.kinds, b.kinds, op), "compare values of one kind")
 }
 
 func (c *compiler) checkIn(a, b operand) {

@@ -62,6 +62,14 @@ func meant(path string) string {
 		if s := diag.Suggest(last, names); s != "" {
 			return parent.Path + "." + s
 		}
+		// contact.name: one that ends so is likelier than another object's.
+		for _, name := range []string{"full_" + last, last} {
+			for _, f := range parent.Fields {
+				if f.Name == name || strings.HasSuffix(f.Name, "_"+name) {
+					return f.Path
+				}
+			}
+		}
 	}
 	prefer := []string{"contact.", "call.", "event.", ""}
 	for _, object := range prefer {
@@ -135,7 +143,7 @@ func (c *compiler) member(n *ast.MemberNode) operand {
 	}
 	key := c.compile(n.Property)
 	if isName && base.path != "" && !base.kinds.can(kMap) {
-		c.problem(base.from, end, fmt.Sprintf("%s is %s and has no part %q", base.path, base.kinds, name.Value), "")
+		c.problem(base.from, end, fmt.Sprintf("%s is %s and has no part %q", base.path, base.kinds, name.Value), "write "+base.path)
 		return nothing
 	}
 	if !base.kinds.can(kMap | kList) {

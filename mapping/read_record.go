@@ -148,7 +148,7 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 			continue
 		}
 		problem := diag.UnknownKey(p.Key, fieldKeys)
-		if value != nil && !value.Quoted && isFormula(value) {
+		if value != nil && !value.Quoted && isFormula(value) && diag.Suggest(p.Key.Value, fieldKeys) == "" {
 			problem = p.Key.Problem("a comma within { } ends the formula before this", "put the formula in quotes: {value: '=…', …}")
 			cut = true
 		}
