@@ -33,14 +33,20 @@ func (c *cli) deliveriesList() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				list, err := ops.Deliveries(cmd.Context(), f)
+				list, err := pages(asJSON && !cmd.Flags().Changed("limit"), &f.Before, &f.Limit,
+					func() ([]admin.Delivery, error) { return ops.Deliveries(cmd.Context(), f) },
+					func(d admin.Delivery) string { return d.Event })
 				if err != nil {
 					return err
 				}
 				if asJSON {
 					return printJSON(cmd.OutOrStdout(), list)
 				}
-				return printDeliveries(cmd.OutOrStdout(), list)
+				if err := printDeliveries(cmd.OutOrStdout(), list); err != nil {
+					return err
+				}
+				more(cmd.OutOrStdout(), len(list), f.Limit, func() string { return list[len(list)-1].Event })
+				return nil
 			})
 		},
 	}
@@ -49,7 +55,7 @@ func (c *cli) deliveriesList() *cobra.Command {
 	f.StringVar(&connector, "connector", "", "to this connector")
 	f.StringVar(&before, "before", "", "of events older than this one, for the next page")
 	f.IntVar(&limit, "limit", 100, "at most so many")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.BoolVar(&asJSON, "json", false, "print JSON; all of them unless --limit is given")
 	return cmd
 }
 

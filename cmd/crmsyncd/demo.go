@@ -183,7 +183,7 @@ func (d *demo) play(ctx context.Context, stdout io.Writer) error {
 	d.shown = map[string]bool{}
 	began := time.Now()
 	for i, s := range story {
-		if err := d.send(ctx, s, began.Add(time.Duration(i)*time.Second)); err != nil {
+		if err := d.send(ctx, s, began.Add(time.Duration(i-len(story))*time.Second)); err != nil {
 			return err
 		}
 	}

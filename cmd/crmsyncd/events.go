@@ -41,14 +41,20 @@ func (c *cli) eventsList() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				list, err := ops.Events(cmd.Context(), f)
+				list, err := pages(asJSON && !cmd.Flags().Changed("limit"), &f.Before, &f.Limit,
+					func() ([]admin.Event, error) { return ops.Events(cmd.Context(), f) },
+					func(e admin.Event) string { return e.ID })
 				if err != nil {
 					return err
 				}
 				if asJSON {
 					return printJSON(cmd.OutOrStdout(), list)
 				}
-				return printEvents(cmd.OutOrStdout(), list)
+				if err := printEvents(cmd.OutOrStdout(), list); err != nil {
+					return err
+				}
+				more(cmd.OutOrStdout(), len(list), f.Limit, func() string { return list[len(list)-1].ID })
+				return nil
 			})
 		},
 	}
@@ -60,8 +66,38 @@ func (c *cli) eventsList() *cobra.Command {
 	f.StringVar(&until, "until", "", "received until, written like --since")
 	f.StringVar(&before, "before", "", "older than this event, for the next page")
 	f.IntVar(&limit, "limit", 100, "at most so many")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.BoolVar(&asJSON, "json", false, "print JSON; all of them unless --limit is given")
 	return cmd
+}
+
+const pageSize = 1000
+
+// pages asks for one listing or, where all is wanted, for page after page.
+func pages[T any](all bool, before *uint64, limit *int, ask func() ([]T, error), id func(T) string) ([]T, error) {
+	if !all {
+		return ask()
+	}
+	out := []T{}
+	for *limit = pageSize; ; {
+		list, err := ask()
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, list...)
+		if len(list) < pageSize {
+			return out, nil
+		}
+		if *before, err = store.ParseEventID(id(list[len(list)-1])); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// more tells how to see the rest of a listing that was cut.
+func more(w io.Writer, n, limit int, last func() string) {
+	if limit > 0 && n >= limit {
+		fmt.Fprintf(w, "there may be more: add --before %s, or --limit\n", last())
+	}
 }
 
 func printEvents(w io.Writer, list []admin.Event) error {

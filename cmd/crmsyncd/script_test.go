@@ -48,6 +48,7 @@ func TestMain(m *testing.M) {
 //	hook [flags] WANT  posts a webhook as telli and checks the status
 //	records CRM OBJECT N [FIELD=VALUE...]  checks what is in the sandbox
 //	fault JSON         has the sandbox misbehave
+//	get PATH WANT...   checks what the admin side answers
 //	edit FILE OLD NEW  replaces text in a file
 //	waitstatus [-not] TEXT  waits until status shows a text
 //	exits CODE CMD...  runs a command that must end with an exit code
@@ -59,7 +60,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup:         setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal,
+			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "get": scriptGet,
 		},
 	})
 }
@@ -319,4 +320,19 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 	sig := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[0]]
 	ts.Check(ts.BackgroundCmds()[0].Process.Signal(sig))
+}
+
+// scriptGet reads a path of the admin side: get PATH WANT...
+func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
+	resp, err := http.Get("http://" + ts.Getenv("ADMIN") + args[0])
+	ts.Check(err)
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	ts.Check(err)
+	got := fmt.Sprintf("%d %s", resp.StatusCode, body)
+	for _, want := range args[1:] {
+		if !strings.Contains(got, want) {
+			ts.Fatalf("%s answered without %q:\n%s", args[0], want, got)
+		}
+	}
 }
