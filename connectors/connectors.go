@@ -83,8 +83,8 @@ type Record struct {
 type Change struct {
 	Object string
 	ID     string // of a known record: update it
-	// Key is used where ID is empty: update the record that it finds, else
-	// create one, in one step where the CRM can. Empty: create.
+	// Key is used where ID is empty. Of a field with Upsert: update the record
+	// that it finds, else create one. Of others, or empty: create.
 	Key    Key
 	Fields map[string]Value // includes the key's fields, never ID
 	Links  []Link           // to be there afterwards; links that exist stay
@@ -173,6 +173,10 @@ type Field struct {
 	MaxLength int      // characters; 0: not known
 	ReadOnly  bool
 	Unique    bool   // the CRM itself refuses a second record with the same value
+	// Upsert: a Change whose Key is this one field finds or makes the record
+	// in one step. For other keys, Find must have said that there is none, or
+	// Write makes a second record.
+	Upsert bool
 	Unit      string // of durations: "ms", "s"
 	Target    string // of references: the object linked to
 }

@@ -46,7 +46,8 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 	case r.Status >= 500:
 		e.Kind = connectors.ServerFault(r.Status, repeatable)
 	case r.Status < 400:
-		e.Kind, e.Message = connectors.Invalid, "Airtable redirects; is base_url right?"
+		// Nothing about this row: the others would fare no better.
+		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "Airtable redirects; is base_url right?"
 	default:
 		invalid(e, body)
 	}

@@ -154,6 +154,7 @@ func fieldOf(w wireField, tables map[string]string) connectors.Field {
 			f.Options = append(f.Options, connectors.Option{Value: o.Name, Label: o.Name})
 		}
 	}
+	f.Upsert = mergeable(f) && !f.ReadOnly
 	return f
 }
 

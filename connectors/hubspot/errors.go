@@ -79,8 +79,11 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 		e.Message = "the access token lacks a scope for this"
 	case r.Status == 404 && body.Category == "OBJECT_NOT_FOUND":
 		e.Kind, e.Message = connectors.NotFound, "no such record"
+	case r.Status == 404 && body.Category+body.Message != "":
+		e.Kind, e.Message = connectors.Invalid, "HubSpot has no such path or object"
 	case r.Status == 404:
-		e.Kind, e.Message = connectors.Invalid, "HubSpot has no such path; is base_url right?"
+		// Nothing about this record: the others would fare no better.
+		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "HubSpot has no such path; is base_url right?"
 	case r.Status == 409:
 		conflict(e, body)
 	case r.Status == 423:
@@ -91,7 +94,7 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 	case r.Status >= 500:
 		e.Kind = connectors.ServerFault(r.Status, repeatable)
 	case r.Status >= 300 && r.Status < 400:
-		e.Kind, e.Message = connectors.Invalid, "HubSpot redirects; is base_url right?"
+		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "HubSpot redirects; is base_url right?"
 	default:
 		invalid(e, body)
 	}

@@ -29,7 +29,7 @@ func TestClassify(t *testing.T) {
 		{"no token", 401, nil, `{"category":"INVALID_AUTHENTICATION"}`, connectors.Error{Kind: connectors.Auth, Code: "INVALID_AUTHENTICATION", Account: true}},
 		{"no scope", 403, nil, `{"category":"MISSING_SCOPES"}`, connectors.Error{Kind: connectors.Auth, Code: "MISSING_SCOPES", Account: true}},
 		{"gone", 404, nil, `{"category":"OBJECT_NOT_FOUND"}`, connectors.Error{Kind: connectors.NotFound, Code: "OBJECT_NOT_FOUND"}},
-		{"no path", 404, nil, `<html>`, connectors.Error{Kind: connectors.Invalid}},
+		{"an address that is not HubSpot's", 404, nil, `<html>`, connectors.Error{Kind: connectors.Transient, Account: true, Park: true}},
 		{"conflict with its id", 409, nil, `{"message":"Contact already exists. Existing ID: 6001","category":"CONFLICT"}`, connectors.Error{Kind: connectors.Conflict, Code: "CONFLICT", IDs: []string{"6001"}}},
 		{"locked", 423, nil, `{}`, connectors.Error{Kind: connectors.Transient, Wait: 2 * time.Second}},
 		{"an edge that cannot reach HubSpot", 522, nil, `<html>`, connectors.Error{Kind: connectors.Unknown, Wait: time.Minute}},
@@ -38,7 +38,7 @@ func TestClassify(t *testing.T) {
 		{"a property in the message's JSON", 400, nil, `{"message":"Property values were not valid: [{\"isValid\":false,\"message\":\"x\",\"error\":\"INVALID_OPTION\",\"name\":\"status\"}]","category":"VALIDATION_ERROR"}`, connectors.Error{Kind: connectors.Invalid, Code: "INVALID_OPTION", Field: "status"}},
 		{"a property in errors", 400, nil, `{"category":"VALIDATION_ERROR","errors":[{"message":"x","code":"INVALID_INTEGER","context":{"propertyName":["discount"]}}]}`, connectors.Error{Kind: connectors.Invalid, Code: "INVALID_INTEGER", Field: "discount"}},
 		{"data where code and name should be", 400, nil, `{"category":"somebody@example.com","errors":[{"code":"+49 30","context":{"propertyName":["a b@c"]}}]}`, connectors.Error{Kind: connectors.Invalid}},
-		{"a redirect", 302, nil, ``, connectors.Error{Kind: connectors.Invalid}},
+		{"a redirect", 302, nil, ``, connectors.Error{Kind: connectors.Transient, Account: true, Park: true}},
 		{"not JSON", 400, nil, `null`, connectors.Error{Kind: connectors.Invalid}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

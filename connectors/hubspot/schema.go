@@ -114,6 +114,7 @@ func fieldOf(p wireProperty) connectors.Field {
 	case "hs_object_id":
 		f.Unique = true
 	}
+	f.Upsert = f.Unique && !f.ReadOnly && f.Name != "hs_object_id"
 	return f
 }
 
