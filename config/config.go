@@ -77,7 +77,7 @@ type Log struct {
 // document is the file as it is written.
 type document struct {
 	Listen         string   `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
-	Admin          string   `yaml:"admin" doc:"address of dashboard, API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
+	Admin          string   `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
 	DataDir        string   `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
 	Mapping        string   `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
 	Sources        blocks   `yaml:"sources" doc:"who sends webhooks, by name"`

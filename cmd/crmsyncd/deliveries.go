@@ -172,7 +172,7 @@ func (c *cli) deliveriesRetry() *cobra.Command {
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s will be tried at once\n", plural(n, "delivery"))
+				fmt.Fprintf(cmd.OutOrStdout(), "retrying %s\n", plural(n, "delivery"))
 				return nil
 			})
 		},

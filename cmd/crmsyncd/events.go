@@ -171,7 +171,7 @@ func (c *cli) eventsReplay() *cobra.Command {
 				if err := ops.Replay(cmd.Context(), seqs); err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "%s will go their way again\n", plural(len(seqs), "event"))
+				fmt.Fprintf(cmd.OutOrStdout(), "replaying %s\n", plural(len(seqs), "event"))
 				return nil
 			})
 		},

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"io"
 	"net/http"
 	"os"
@@ -50,7 +51,7 @@ sent; --list names them.`,
 				url = "http://" + setup.Settings.Listen + "/hooks/" + name
 			}
 			for i := range times {
-				body, err := payload(cmd.InOrStdin(), file, sample, sampler, i)
+				body, err := payload(cmd.InOrStdin(), file, sample, sampler, i, sampleTime(id, time.Now()))
 				if err != nil {
 					return err
 				}
@@ -99,7 +100,19 @@ func chooseSource(known map[string]sources.Source, name string) (string, sources
 	return "", nil, usage("no source is called %q; there are: %s", name, strings.Join(names, ", "))
 }
 
-func payload(stdin io.Reader, file, sample string, sampler sources.Sampler, n int) ([]byte, error) {
+// sampleTime is when a sample happened: now or, where a delivery id is given, a
+// time that follows from it, so that the same id on the same day is the same
+// payload, as a vendor's retry is.
+func sampleTime(id string, now time.Time) time.Time {
+	if id == "" {
+		return now
+	}
+	h := fnv.New32a()
+	h.Write([]byte(id))
+	return now.Truncate(24 * time.Hour).Add(-time.Duration(h.Sum32()%86400) * time.Second)
+}
+
+func payload(stdin io.Reader, file, sample string, sampler sources.Sampler, n int, at time.Time) ([]byte, error) {
 	switch {
 	case file == "-":
 		return io.ReadAll(stdin)
@@ -108,7 +121,7 @@ func payload(stdin io.Reader, file, sample string, sampler sources.Sampler, n in
 	case sampler == nil:
 		return nil, usage("this source has no built-in samples; give a payload with --file")
 	}
-	return sampler.Sample(sample, 17+n, time.Now())
+	return sampler.Sample(sample, 17+n, at)
 }
 
 func newMessageID() string { return "msg_" + rand.Text() }
