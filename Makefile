@@ -38,7 +38,7 @@ check: ## formatting, vet, staticcheck, dead code, tidy modules
 bench: ## ingest beside a bare handler, mapping, CRM requests; all in one run
 	$(GO) test -run '^$$' -bench 'BenchmarkPlan|BenchmarkNoMatch' -benchmem ./mapping
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./store/bolt
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./internal/app
+	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./internal/app ./cmd/crmsyncd
 
 # Every fuzz target for FUZZTIME each; go runs one at a time.
 fuzz: ## every fuzz target for FUZZTIME (20s)

@@ -21,7 +21,7 @@ import (
 
 // process is a real crmsyncd serve.
 type process struct {
-	t   *testing.T
+	t   testing.TB
 	dir string
 	cmd *exec.Cmd
 	err bytes.Buffer
