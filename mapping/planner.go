@@ -34,6 +34,24 @@ func (r *Rules) Connectors(ev *event.Event) []string {
 	return names
 }
 
+// Candidates is Connectors as far as type and source of an event tell. It is
+// certain unless a rule that they match has a when: as well.
+func (r *Rules) Candidates(t event.Type, source string) (connectors []string, certain bool) {
+	for _, u := range r.byType[t] {
+		if u.off || len(u.from) > 0 && !slices.Contains(u.from, source) {
+			continue
+		}
+		if u.when != nil {
+			return nil, false
+		}
+		if !slices.Contains(connectors, u.to) {
+			connectors = append(connectors, u.to)
+		}
+	}
+	slices.Sort(connectors)
+	return connectors, true
+}
+
 // wants is all of a rule's conditions but the event's type and when:.
 func (u *rule) wants(ev *event.Event) bool {
 	return !u.off && (len(u.from) == 0 || slices.Contains(u.from, ev.Source))

@@ -287,3 +287,32 @@ func TestSchemaKnowsEveryKeyThatIsRead(t *testing.T) {
 		t.Error("an empty enum forbids everything")
 	}
 }
+
+func TestCandidates(t *testing.T) {
+	t.Parallel()
+	rules, problems := Read([]File{{Name: "m", Text: []byte(`version: 1
+rules:
+  - {name: a, on: call.ended, to: hubspot, records: [{object: o, match: f, fields: {f: x}}]}
+  - {name: b, on: call.ended, from: phones, when: =call.attempt > 1, to: airtable, records: [{object: o, match: f, fields: {f: x}}]}
+  - {name: c, on: call.ringing, enabled: false, to: airtable, records: [{object: o, match: f, fields: {f: x}}]}
+`)}}, Options{})
+	if problems.Err() != nil {
+		t.Fatal(problems)
+	}
+	for _, c := range []struct {
+		typ     event.Type
+		source  string
+		want    string
+		certain bool
+	}{
+		{event.CallEnded, "telli", "hubspot", true},
+		{event.CallEnded, "phones", "", false},
+		{event.CallRinging, "phones", "", true},
+		{event.CallCreated, "telli", "", true},
+	} {
+		got, certain := rules.Candidates(c.typ, c.source)
+		if strings.Join(got, " ") != c.want || certain != c.certain {
+			t.Errorf("Candidates(%s, %s) = %v, %t; want %s, %t", c.typ, c.source, got, certain, c.want, c.certain)
+		}
+	}
+}

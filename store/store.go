@@ -31,8 +31,8 @@ var (
 	ErrLocked = errors.New("another process has the ledger open")
 	// ErrCorrupt: a record or the file is damaged.
 	ErrCorrupt = errors.New("the ledger is damaged")
-	// ErrSchema: the ledger was written by a newer crmsyncd.
-	ErrSchema = errors.New("the ledger was written by a newer crmsyncd")
+	// ErrSchema: the layout of the ledger is not the one that this crmsyncd reads.
+	ErrSchema = errors.New("the ledger was written by another version of crmsyncd")
 )
 
 // Ledger keeps everything. It is safe for concurrent use. Methods that write

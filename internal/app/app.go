@@ -70,7 +70,7 @@ func New(setup *Setup, path, version string, logger Logger) (*App, error) {
 	}
 	a.ledger = watched{ledger, a.watch}
 	a.metrics.registry.MustRegister(queues{ledger.Stats})
-	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(), Policy: policy(s.Delivery), Log: log, Meter: a.metrics})
+	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(), Log: log, Meter: a.metrics})
 	a.desk = NewDesk(a.ledger, a.setup.Load)
 	a.desk.Fill, a.desk.Wake = a.fill, a.deliver.WakeAll
 	if err := a.listen(s); err != nil {

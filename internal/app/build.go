@@ -235,7 +235,7 @@ func (s *Setup) Reparse(e store.Event) store.Requeue {
 
 // delivery is the Setup as the deliverer takes it.
 func (s *Setup) delivery() deliver.Setup {
-	d := deliver.Setup{Parse: s.Parse, Rules: s.Rules, Connectors: map[string]deliver.Target{}}
+	d := deliver.Setup{Parse: s.Parse, Rules: s.Rules, Policy: policy(s.Settings.Delivery), Connectors: map[string]deliver.Target{}}
 	for name, c := range s.Connectors {
 		d.Connectors[name] = deliver.Target{Connector: c, Wave: connectorTypes[s.types["connector "+name]].wave}
 	}

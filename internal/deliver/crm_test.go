@@ -15,6 +15,7 @@ import (
 type crm struct {
 	mu      sync.Mutex
 	records []*row
+	made    int // records ever
 	writes  int // calls of Write
 	finds   int
 	// fault is asked before each change is applied; an error that is Unknown
@@ -26,12 +27,27 @@ type crm struct {
 
 type row struct {
 	object, id string
+	n          int // in the order of creation
 	fields     map[string]any
 	links      []string
 	created    time.Time
 }
 
-func (c *crm) Describe(context.Context, []string) (connectors.Schema, error) { return nil, nil }
+// upserts are the fields by which the account finds or makes a record in one
+// step; a change keyed by another one makes a second record.
+var upserts = []string{"cid", "id", "key"}
+
+func (c *crm) Describe(_ context.Context, objects []string) (connectors.Schema, error) {
+	out := connectors.Schema{}
+	for _, name := range objects {
+		o := connectors.Object{Name: name, Fields: map[string]connectors.Field{}}
+		for _, f := range upserts {
+			o.Fields[f] = connectors.Field{Name: f, Upsert: true}
+		}
+		out[name] = o
+	}
+	return out, nil
+}
 
 func (c *crm) match(object string, k connectors.Key) (hits []*row) {
 	if len(k) == 0 {
@@ -120,13 +136,14 @@ func (c *crm) apply(ch connectors.Change) connectors.Result {
 			return connectors.Result{Err: &connectors.Error{Kind: connectors.NotFound}}
 		}
 		r = c.records[i]
-	case len(ch.Key) > 0 && len(c.match(ch.Object, ch.Key)) > 0:
+	case len(ch.Key) > 0 && (slices.Contains(upserts, ch.Key[0].Field) || !ch.Attempted.IsZero()) && len(c.match(ch.Object, ch.Key)) > 0:
 		r = c.match(ch.Object, ch.Key)[0]
 	case len(ch.Key) == 0 && !ch.Attempted.IsZero() && c.twin(ch) != nil:
 		r = c.twin(ch)
 	default:
 		created = true
-		r = &row{object: ch.Object, id: fmt.Sprintf("%s-%d", ch.Object, len(c.records)+1), fields: map[string]any{}, created: time.Now()}
+		c.made++
+		r = &row{object: ch.Object, id: fmt.Sprintf("%s-%d", ch.Object, c.made), n: c.made, fields: map[string]any{}, created: time.Now()}
 		c.records = append(c.records, r)
 	}
 	for f, v := range ch.Fields {

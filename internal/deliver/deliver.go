@@ -25,11 +25,13 @@ type Setup struct {
 	Parse      func(store.Event) (*event.Event, error)
 	Rules      Planner
 	Connectors map[string]Target
+	Policy     Policy
 }
 
 // Planner says what rules want; *mapping.Rules is one.
 type Planner interface {
 	Connectors(*event.Event) []string
+	Candidates(t event.Type, source string) (connectors []string, certain bool)
 	Plan(ev *event.Event, connector string) (mapping.Plan, error)
 }
 
@@ -51,7 +53,6 @@ type Meter interface {
 type Options struct {
 	Ledger store.Ledger
 	Setup  Setup
-	Policy Policy
 	Log    *slog.Logger
 	Meter  Meter // may be nil
 }
@@ -59,7 +60,6 @@ type Options struct {
 // Deliverer brings deliveries to CRMs. Use New, then Run.
 type Deliverer struct {
 	ledger store.Ledger
-	policy Policy
 	log    *slog.Logger
 	meter  Meter
 
@@ -75,8 +75,9 @@ type Deliverer struct {
 
 // New returns a Deliverer that does nothing until Run.
 func New(o Options) *Deliverer {
+	o.Setup.Policy = o.Setup.Policy.withDefaults()
 	d := &Deliverer{
-		ledger: o.Ledger, policy: o.Policy.withDefaults(), log: o.Log, meter: o.Meter,
+		ledger: o.Ledger, log: o.Log, meter: o.Meter,
 		wake: make(chan struct{}, 1), targets: map[string]*target{}, setup: o.Setup,
 	}
 	if d.meter == nil {
@@ -100,6 +101,9 @@ func (d *Deliverer) Run(ctx context.Context, drain time.Duration) {
 	d.mu.Unlock()
 
 	d.plan(ctx)
+	d.mu.Lock()
+	d.running = nil // no loop begins any more
+	d.mu.Unlock()
 	d.loops.Wait()
 }
 
@@ -123,17 +127,14 @@ func (d *Deliverer) WakeAll() {
 }
 
 // Reload swaps the setup. Connectors that were parked or paused are tried
-// again; those no longer there stop after their waves under way.
+// again; those no longer there begin no wave until they are back. Their
+// targets stay, as they know what is under way.
 func (d *Deliverer) Reload(s Setup) {
+	s.Policy = s.Policy.withDefaults()
 	d.mu.Lock()
 	d.setup = s
-	for name, t := range d.targets {
-		if _, ok := s.Connectors[name]; !ok {
-			t.stop()
-			delete(d.targets, name)
-		} else {
-			t.resume()
-		}
+	for _, t := range d.targets {
+		t.resume()
 	}
 	d.start()
 	d.mu.Unlock()
@@ -149,8 +150,7 @@ func (d *Deliverer) start() {
 		if d.targets[name] != nil {
 			continue
 		}
-		ctx, cancel := context.WithCancel(d.running)
-		t := &target{d: d, name: name, stop: cancel, signal: make(chan struct{}, 1), busy: map[string]bool{}, keys: map[string]int{}, recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{}}
+		ctx, t := d.running, newTarget(d, name)
 		d.targets[name] = t
 		d.loops.Go(func() { t.loop(ctx) })
 	}
@@ -181,7 +181,9 @@ func (d *Deliverer) Conditions() map[string]Condition {
 	defer d.mu.Unlock()
 	out := map[string]Condition{}
 	for name, t := range d.targets {
-		out[name] = t.condition()
+		if _, ok := d.setup.Connectors[name]; ok {
+			out[name] = t.condition()
+		}
 	}
 	return out
 }

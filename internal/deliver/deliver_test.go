@@ -71,6 +71,7 @@ func setup(t *testing.T, c connectors.Connector, text string) deliver.Setup {
 	}
 	return deliver.Setup{
 		Rules:      r,
+		Policy:     deliver.Policy{MaxAttempts: 5},
 		Connectors: map[string]deliver.Target{"crm": {Connector: c, Wave: 100}},
 		Parse: func(e store.Event) (*event.Event, error) {
 			var ev event.Event
@@ -80,8 +81,10 @@ func setup(t *testing.T, c connectors.Connector, text string) deliver.Setup {
 	}
 }
 
-func (b *bench) run(text string) {
-	b.d = deliver.New(deliver.Options{Ledger: b.ledger, Setup: setup(b.t, b.crm, text), Log: slog.New(slog.DiscardHandler), Policy: deliver.Policy{MaxAttempts: 5}})
+func (b *bench) run(text string) { b.runWith(setup(b.t, b.crm, text)) }
+
+func (b *bench) runWith(s deliver.Setup) {
+	b.d = deliver.New(deliver.Options{Ledger: b.ledger, Setup: s, Log: slog.New(slog.DiscardHandler)})
 	ctx, stop := context.WithCancel(context.Background())
 	b.stop, b.ended = stop, make(chan struct{})
 	go func() { b.d.Run(ctx, time.Second); close(b.ended) }()
@@ -310,6 +313,14 @@ func TestDeliver(t *testing.T) {
 		b.settled(time.Minute)
 		if n := len(b.crm.list("contacts")); n != 1 {
 			t.Errorf("%d contacts, want 1: the rule matches by phone", n)
+		}
+	})
+	story(t, "a key that the CRM does not upsert by is looked up first", func(t *testing.T, b *bench) {
+		b.crm.records = append(b.crm.records, &row{object: "contacts", id: "a", fields: map[string]any{"phone": "+49301"}})
+		b.call("1", 0, func(e *event.Event) { e.Contact.ID = "" })
+		b.settled(time.Minute)
+		if n := len(b.crm.list("contacts")); n != 1 {
+			t.Errorf("%d contacts, want 1: the only key with a value finds it", n)
 		}
 	})
 	story(t, "two records that match are reported with both ids", func(t *testing.T, b *bench) {

@@ -50,9 +50,10 @@ func merge(fields []versioned) []versioned {
 
 // decide picks the fields that are to be written to a record, given what was
 // last written there and, where it was read, what the CRM has now. keyFields
-// are always written, as an upsert needs them. held counts values left out
-// because a newer one or a person's is there.
-func decide(fields []versioned, head store.Head, now *connectors.Record, keyFields map[string]bool) (write []versioned, held int) {
+// are always written, as an upsert needs them. ours tells of a value that may
+// be there from an attempt whose outcome was never known. held counts values
+// left out because a newer one or a person's is there.
+func decide(fields []versioned, head store.Head, now *connectors.Record, keyFields map[string]bool, ours func(string, connectors.Value) bool) (write []versioned, held int) {
 	for _, f := range fields {
 		last, written := head[f.Name]
 		if written && older(f.version, last) && !keyFields[f.Name] {
@@ -63,7 +64,7 @@ func decide(fields []versioned, head store.Head, now *connectors.Record, keyFiel
 			current, there := now.Fields[f.Name]
 			there = there && canonical(current) != ""
 			if f.If == mapping.IfEmpty && there ||
-				f.If == mapping.IfChanged && !(written && last.Hash == hash(current)) && (there || written) {
+				f.If == mapping.IfChanged && !(written && last.Hash == hash(current)) && (there || written) && !ours(f.Name, current) {
 				held++
 				continue
 			}
@@ -114,6 +115,13 @@ func linkKey(connector, object string, key connectors.Key) store.LinkKey {
 		names[i], values[i] = term.Field, canonical(term.Value)
 	}
 	return store.LinkKey{Connector: connector, Object: object, Field: strings.Join(names, "+"), Value: strings.Join(values, "\x1f")}
+}
+
+// attemptKey is the name under which the ledger keeps when it was begun to make
+// the record of a key, while it is not known whether it was made.
+func attemptKey(k store.LinkKey) store.LinkKey {
+	k.Field += " attempted"
+	return k
 }
 
 // claimKey is the name under which a wave holds a key of a record.

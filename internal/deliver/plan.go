@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"errors"
+	"runtime/debug"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -50,18 +51,24 @@ func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	setup := d.current()
-	plans := make([]store.Plan, len(events))
+	plans := make([]store.Plan, 0, len(events))
+	var unread []store.Requeue
 	added := map[string]int{}
-	for i, stored := range events {
-		plans[i] = store.Plan{Seq: stored.Seq}
-		ev, err := setup.Parse(stored)
+	for _, stored := range events {
+		connectors, err := d.wanted(setup, stored)
 		if err != nil {
-			d.log.Error("event cannot be read any more; no rule gets it", "event", stored.ID(), "source", stored.Source, "err", err)
+			d.log.Error("event cannot be read any more; it goes into quarantine", "event", stored.ID(), "source", stored.Source, "err", err)
+			unread = append(unread, store.Requeue{Seq: stored.Seq, Type: stored.Type, OccurredAt: stored.OccurredAt, Rank: stored.Rank, Lane: stored.Lane, Problem: "it cannot be read any more: " + err.Error()})
 			continue
 		}
-		plans[i].Connectors = setup.Rules.Connectors(ev)
-		for _, c := range plans[i].Connectors {
+		plans = append(plans, store.Plan{Seq: stored.Seq, Connectors: connectors})
+		for _, c := range connectors {
 			added[c]++
+		}
+	}
+	if len(unread) > 0 {
+		if err := d.ledger.Replay(ctx, unread); err != nil {
+			return 0, err
 		}
 	}
 	if err := d.ledger.Plan(ctx, plans); err != nil {
@@ -73,6 +80,27 @@ func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
 		}
 	}
 	return len(events), nil
+}
+
+// wanted names the connectors that an event goes to. A panic is that event's
+// affair: all others go on.
+func (d *Deliverer) wanted(setup Setup, stored store.Event) (connectors []string, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.log.Error("planning panicked", "event", stored.ID(), "stack", string(debug.Stack()))
+			err = errors.New("crmsyncd itself went wrong in reading it; its log has the place")
+		}
+	}()
+	// Most rules have no condition beyond type and source, which the ledger
+	// keeps: then the payload need not be read for it.
+	if names, certain := setup.Rules.Candidates(stored.Type, stored.Source); certain {
+		return names, nil
+	}
+	ev, err := setup.Parse(stored)
+	if err != nil {
+		return nil, err
+	}
+	return setup.Rules.Connectors(ev), nil
 }
 
 // sleep waits for d or until ctx ends.

@@ -67,9 +67,9 @@ func judge(e *connectors.Error) verdict {
 		return die
 	case connectors.NotFound, connectors.Conflict:
 		return again
-	case connectors.Auth:
+	case connectors.Auth, connectors.RateLimited:
 		return suspend
-	case connectors.Transient, connectors.RateLimited, connectors.Unknown:
+	case connectors.Transient, connectors.Unknown:
 		if e.Account {
 			return suspend
 		}

@@ -30,7 +30,6 @@ const (
 type target struct {
 	d      *Deliverer
 	name   string
-	stop   context.CancelFunc
 	signal chan struct{}
 
 	mu          sync.Mutex
@@ -44,7 +43,7 @@ type target struct {
 	trickle     int             // deliveries in the next wave after a pause; 0: no bound
 	lastSuccess time.Time       // of any record
 	busy        map[string]bool // lanes in waves under way
-	keys        map[string]int  // keys of records in waves under way, by wave
+	keys        map[string]turn // keys of records in waves under way, and who has them
 	waves       int             // under way
 	begun       time.Time       // when the youngest of them began
 	waveID      int
@@ -55,6 +54,16 @@ type target struct {
 type recentID struct {
 	id   string
 	till time.Time
+}
+
+// turn is a step of a wave.
+type turn struct{ wave, step int }
+
+func newTarget(d *Deliverer, name string) *target {
+	return &target{
+		d: d, name: name, signal: make(chan struct{}, 1), busy: map[string]bool{}, keys: map[string]turn{},
+		recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{},
+	}
 }
 
 // planned says that n deliveries were added.
@@ -109,10 +118,11 @@ func (t *target) loop(ctx context.Context) {
 		setup := t.d.current()
 		to, ok := setup.Connectors[t.name]
 		if !ok {
-			return
+			t.await(ctx, time.Hour) // a reload signals
+			continue
 		}
 		t.mu.Lock()
-		limit := to.Wave
+		limit := max(to.Wave, 1)
 		if t.trickle > 0 {
 			limit = min(limit, t.trickle)
 		}
@@ -202,8 +212,8 @@ func (t *target) end(w *wave) {
 	for _, x := range w.work {
 		delete(t.busy, x.Delivery.Lane)
 	}
-	for k, id := range t.keys {
-		if id == w.id {
+	for k, by := range t.keys {
+		if by.wave == w.id {
 			delete(t.keys, k)
 		}
 	}
@@ -211,32 +221,35 @@ func (t *target) end(w *wave) {
 	t.poke()
 }
 
-// claim takes a record's keys for a wave; false if another record or wave has
-// one of them, so that the same person is never made twice side by side.
-func (t *target) claim(wave int, mine map[string]bool, keys []string) bool {
+// claim takes a record's keys for a step of a wave; false if another record of
+// the step or another wave has one of them, so that the same person is never
+// made twice side by side. What earlier steps of the wave had is free: they
+// are over.
+func (t *target) claim(by turn, mine map[string]bool, keys []string) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for _, k := range keys {
-		if _, taken := t.keys[k]; taken && !mine[k] {
+		if holder, taken := t.keys[k]; taken && !mine[k] && (holder.wave != by.wave || holder.step >= by.step) {
 			return false
 		}
 	}
 	for _, k := range keys {
-		t.keys[k] = wave
+		t.keys[k] = by
 		mine[k] = true
 	}
 	return true
 }
 
-// fared takes note of how the account did in a wave.
-func (t *target) fared(e *connectors.Error, succeeded bool) {
+// fared takes note of how the account did in a wave: whether it took a record,
+// and whether it answered at all.
+func (t *target) fared(p Policy, e *connectors.Error, succeeded, answered bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if succeeded {
 		t.lastSuccess = time.Now()
 	}
 	if e == nil {
-		if succeeded {
+		if succeeded || answered {
 			t.failures, t.parked, t.reason = 0, false, ""
 			if t.trickle > 0 {
 				if t.trickle *= 10; t.trickle > 1000 {
@@ -247,7 +260,7 @@ func (t *target) fared(e *connectors.Error, succeeded bool) {
 		return
 	}
 	t.failures++
-	wait, parked := t.d.policy.pause(e, t.failures)
+	wait, parked := p.pause(e, t.failures)
 	if parked && !t.parked {
 		t.d.log.Error("connector parked; its deliveries wait", "connector", t.name, "kind", e.Kind.String(), "reason", e.Error(), "next_try", wait.Round(time.Second).String())
 	} else if t.failures == 1 {

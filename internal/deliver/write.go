@@ -18,9 +18,20 @@ func (w *wave) fill(ctx context.Context, groups []*group) error {
 			keys = append(keys, store.RecordKey{Connector: w.t.name, Object: g.object, ID: g.ids[0]})
 		}
 	}
-	heads, err := w.t.d.ledger.Heads(ctx, keys)
+	heads, err := undamaged(ctx, keys, w.t.d.ledger.Heads)
 	if err != nil {
 		return err
+	}
+	for i, k := range keys {
+		if now, written := w.heads[k]; written { // by an earlier step
+			merged := maps.Clone(now)
+			for field, h := range heads[i] {
+				if _, newer := now[field]; !newer && now != nil {
+					merged[field] = h
+				}
+			}
+			heads[i] = merged
+		}
 	}
 	for _, g := range groups {
 		if g.out {
@@ -39,12 +50,14 @@ func (w *wave) fill(ctx context.Context, groups []*group) error {
 func (g *group) compose(head store.Head) {
 	var all []versioned
 	done := true
+	tried := false
 	for _, it := range g.items {
 		v := version(it.job.d)
 		for _, f := range it.rec.Fields {
 			all = append(all, versioned{f, v})
 		}
 		r := &it.job.d.Records[it.step]
+		tried = tried || it.job.d.Kind != "" || !g.attempted.IsZero()
 		done = done && r.Action != "" && r.Action != "skipped"
 		g.link(it, r)
 	}
@@ -52,7 +65,10 @@ func (g *group) compose(head store.Head) {
 	if len(g.current) > 0 {
 		now = &g.current[0]
 	}
-	g.fields, g.held = decide(merge(all), head, now, g.keyFields())
+	g.fields, g.held = decide(merge(all), head, now, g.keyFields(), func(field string, current connectors.Value) bool {
+		_, written := head[field]
+		return (tried || written) && slices.ContainsFunc(all, func(f versioned) bool { return f.Name == field && hash(f.Value) == hash(current) })
+	})
 	if done && g.known() && g.written(head) {
 		// An earlier attempt got this far.
 		g.out = true
@@ -91,22 +107,11 @@ func (g *group) link(it item, r *store.Record) {
 func (g *group) keyFields() map[string]bool {
 	names := map[string]bool{}
 	if !g.known() {
-		for _, t := range g.createKey() {
+		for _, t := range g.createBy {
 			names[t.Field] = true
 		}
 	}
 	return names
-}
-
-// createKey is the key by which the CRM is to find or make the record: the
-// first that is made of fields.
-func (g *group) createKey() connectors.Key {
-	for _, k := range g.keys {
-		if !isID(k) {
-			return k
-		}
-	}
-	return nil
 }
 
 // written reports whether these very values are what was last written.
@@ -130,23 +135,20 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 			c.Fields[f.Name] = f.Value
 		}
 		if !g.known() {
-			c.Key = g.createKey()
+			c.Key = g.createBy
 			changes, of = append(changes, c), append(of, g)
 			continue
 		}
-		for _, id := range g.ids {
-			c.ID = id
-			changes, of = append(changes, c), append(of, g)
-		}
+		c.ID = g.ids[0]
+		changes, of = append(changes, c), append(of, g)
 	}
-	results, err := w.conn.Write(ctx, changes)
-	whole := connectors.AsError(err)
+	results, whole := w.send(ctx, changes)
 	for i, g := range of {
 		var r connectors.Result
 		if i < len(results) {
 			r = results[i]
 		}
-		if whole != nil && r.ID == "" && r.Err == nil {
+		if r.ID == "" && r.Err == nil {
 			r.Err = whole
 		}
 		w.took(g, changes[i], r)
@@ -172,25 +174,49 @@ func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
 			rec.Attempted = g.attempted
 		}
 	}
+	if r.Err.Kind == connectors.Unknown && r.ID == "" && !g.known() && len(g.linkKeys) > 0 {
+		since := earlier(g.attempted, g.items[0].job.d.Records[g.items[0].step].Attempted)
+		w.links[attemptKey(g.linkKeys[0])] = since.UTC().Format(time.RFC3339Nano)
+	}
 	switch {
-	case r.Err.Kind == connectors.NotFound && g.known():
+	case r.Err.Kind == connectors.NotFound && g.known() && r.ID == "":
 		w.gone(g)
-	case r.Err.Kind == connectors.Conflict && len(r.Err.IDs) == 1 && len(g.linkKeys) > 0:
-		for _, it := range g.items {
-			it.job.links[g.linkKeys[0]] = r.Err.IDs[0]
-		}
+	case r.Err.Kind == connectors.Conflict && !g.known() && len(r.Err.IDs) == 1 && len(g.linkKeys) > 0:
+		w.answered = true
+		w.links[g.linkKeys[0]] = r.Err.IDs[0]
 		g.fail(r.Err)
 	case judge(r.Err) == die && len(g.items) > 1:
-		// One of several values may be to blame: each delivery by itself.
-		w.t.mu.Lock()
+		w.answered = true
+		w.part(g, r.Err)
+	case judge(r.Err) == retry && r.Err.Wait > 0 && !g.known() && !g.attempted.IsZero():
+		// It must not be looked for before that; nothing is wrong with the CRM.
 		for _, it := range g.items {
-			w.t.solo[it.job.d.ID] = true
+			it.job.wait = r.Err.Wait
 		}
-		w.t.mu.Unlock()
-		g.deferAll()
+		g.fail(r.Err)
 	default:
 		w.failAll([]*group{g}, r.Err)
 	}
+}
+
+// part has deliveries go by themselves the next time, of whose values one was
+// refused in a merged change; the others may go together still.
+func (w *wave) part(g *group, e *connectors.Error) {
+	suspects := map[uint64]bool{}
+	named := slices.ContainsFunc(g.fields, func(f versioned) bool { return f.Name == e.Field })
+	for _, f := range g.fields {
+		if !named || f.Name == e.Field {
+			suspects[f.version.Seq] = true
+		}
+	}
+	w.t.mu.Lock()
+	for _, it := range g.items {
+		if suspects[it.job.d.ID.Seq] || len(it.rec.Links) > 0 {
+			w.t.solo[it.job.d.ID] = true
+		}
+	}
+	w.t.mu.Unlock()
+	g.deferAll()
 }
 
 // remember notes the record's id under its keys, and what was written to it.
@@ -207,28 +233,27 @@ func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
 		}
 		head[f.Name] = v
 	}
-	for n, it := range g.items {
-		rec := &it.job.d.Records[it.step]
-		rec.ID = r.ID
-		if c.ID == "" || c.ID == g.ids[0] {
-			for i, k := range g.linkKeys {
-				if i == 0 || i == g.foundBy {
-					it.job.links[k] = r.ID
-				}
-			}
-		} else {
-			rec.ID = g.ids[0]
-		}
-		if n == 0 && r.Err == nil {
-			key := store.RecordKey{Connector: w.t.name, Object: g.object, ID: r.ID}
-			if it.job.heads[key] == nil {
-				it.job.heads[key] = store.Head{}
-			}
-			maps.Copy(it.job.heads[key], head)
+	key := store.RecordKey{Connector: w.t.name, Object: g.object, ID: r.ID}
+	if w.heads[key] == nil {
+		w.heads[key] = store.Head{}
+	}
+	maps.Copy(w.heads[key], head)
+	if g.another {
+		return
+	}
+	for _, it := range g.items {
+		it.job.d.Records[it.step].ID = r.ID
+	}
+	if g.marked {
+		w.links[attemptKey(g.linkKeys[0])] = ""
+	}
+	for i, k := range g.linkKeys {
+		if i == 0 || i == g.foundBy {
+			w.links[k] = r.ID
 		}
 	}
 	w.t.mu.Lock()
-	for _, k := range g.linkKeys {
+	for _, k := range slices.Concat(g.linkKeys, g.further) {
 		w.t.recent[k] = recentID{r.ID, time.Now().Add(recentLife)}
 	}
 	w.t.mu.Unlock()
@@ -250,5 +275,4 @@ func (w *wave) done(it item, r connectors.Result) {
 		}
 		rec.Note += field + " " + r.Adjusted[field]
 	}
-	w.t.unsolo(it.job.d.ID)
 }

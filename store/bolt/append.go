@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"context"
-	"encoding/binary"
 	"sync"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -12,14 +11,11 @@ import (
 // what the ledger holds is done by the caller, side by side with others; the
 // one goroutine that commits has little left to do.
 type appending struct {
-	e       store.Event
-	rec     []byte
-	sum     uint32 // payloadSum of the record's header
-	body    uint64
-	id      idHash
-	clash   idHash
-	content idHash
-	payload idHash
+	e   store.Event
+	rec []byte
+	sum uint32 // payloadSum of the record's header
+	marks
+	hashes  idHashes
 	receipt store.Receipt
 }
 
@@ -50,23 +46,25 @@ func (l *Ledger) Append(ctx context.Context, e store.Event) (store.Receipt, erro
 }
 
 func prepare(e store.Event) *appending {
-	a := &appending{e: e, body: bodyHash(e.Body)}
-	body := string(binary.BigEndian.AppendUint64(nil, a.body))
+	a := &appending{e: e, marks: marks{body: bodyHash(e.Body)}}
 	if e.DeliveryID != "" {
-		a.id = idOf(idDelivery, e.Source, e.DeliveryID)
-		a.clash = idOf(idConflict, e.Source, e.DeliveryID, body)
+		a.kinds |= markDelivery
 	}
 	if e.Problem != "" {
-		a.payload = idOf(idBody, e.Source, body)
+		a.kinds |= markBody
 	} else if e.ContentKey != "" {
-		a.content = idOf(idContent, e.Vendor, e.ContentKey)
+		a.kinds |= markContent
+		if a.day = dayOf(e.OccurredAt); e.OccurredAt.Equal(e.ReceivedAt) {
+			a.day = undated
+		}
 	}
+	a.hashes = a.marks.hashes(&e)
 	return a
 }
 
 func (a *appending) encode(buf []byte) {
 	buf = append(buf, 0, 0, 0, 0, recordVersion)
-	rec, headEnd := encodeEvent(buf, &a.e)
+	rec, headEnd := encodeEvent(buf, &a.e, a.marks)
 	a.rec, a.sum = rec, payloadSum(rec[:headEnd])
 }
 
@@ -77,12 +75,12 @@ func (a *appending) run(t *txn) error {
 	conflict := false
 	if e.DeliveryID != "" {
 		days := receivedDays(received)
-		if seq, body := t.seen(idDelivery, a.id, days...); seq != 0 {
+		if seq, body := t.seen(idDelivery, a.hashes.delivery, days...); seq != 0 {
 			if body == 0 || body == a.body {
 				a.receipt = store.Receipt{Seq: seq, Duplicate: true}
 				return nil
 			}
-			if again, _ := t.seen(idConflict, a.clash, days...); again != 0 {
+			if again, _ := t.seen(idConflict, marks{kinds: markConflict, body: a.body}.hashes(&e).conflict, days...); again != 0 {
 				a.receipt = store.Receipt{Seq: again, Duplicate: true}
 				return nil
 			}
@@ -94,68 +92,49 @@ func (a *appending) run(t *txn) error {
 	case conflict:
 		// Kept whatever else is known of it: a person has to see it.
 	case e.Problem != "":
-		if seq, _ := t.seen(idBody, a.payload, receivedDays(received)...); seq != 0 {
+		if seq, _ := t.seen(idBody, a.hashes.body, receivedDays(received)...); seq != 0 {
 			a.receipt = store.Receipt{Seq: seq, Duplicate: true}
 			return nil
 		}
 	case e.ContentKey != "":
 		day := dayOf(e.OccurredAt)
-		if seq, _ := t.seen(idContent, a.content, day, undated, day-1, day+1); seq != 0 {
+		if seq, _ := t.seen(idContent, a.hashes.content, day, undated, day-1, day+1); seq != 0 {
 			a.receipt = store.Receipt{Seq: seq, Duplicate: true}
 			return nil
 		}
 	}
 	e.Seq = t.counts.seq + 1
-	if err := a.keep(t, &e, received, conflict); err != nil {
+	if err := a.keep(t, &e, conflict); err != nil {
 		return err
 	}
 	a.receipt = store.Receipt{Seq: e.Seq, Conflict: conflict}
 	return nil
 }
 
-func (a *appending) keep(t *txn, e *store.Event, received int32, conflict bool) error {
-	rec, sum := a.rec, a.sum
+func (a *appending) keep(t *txn, e *store.Event, conflict bool) error {
+	rec, sum, m, hashes := a.rec, a.sum, a.marks, a.hashes
 	if conflict {
 		var headEnd int
-		rec, headEnd = encodeEvent(newRecord(len(a.rec)+128), e)
+		m = marks{kinds: markConflict, body: a.body}
+		hashes = m.hashes(e)
+		rec, headEnd = encodeEvent(newRecord(len(a.rec)+128), e, m)
 		sum = payloadSum(rec[:headEnd])
 	}
 	if err := t.putSummed(eventsBucket, seqKey(e.Seq), rec, sum); err != nil {
 		return err
 	}
-	if err := a.rememberIDs(t, e, received, conflict); err != nil {
-		return err
-	}
+	m.eachKey(e, &hashes, t.remember)
 	t.counts.seq = e.Seq
 	t.counts.events++
-	if e.Problem != "" {
-		t.counts.quarantined++
-		return t.putState(stateQuarantined, "", e.Seq, e.ReceivedAt)
+	if e.Problem == "" {
+		t.counts.unplanned++
+		return nil
 	}
-	t.counts.unplanned++
-	return t.put(unplannedBucket, seqKey(e.Seq), newRecord(0))
-}
-
-func (a *appending) rememberIDs(t *txn, e *store.Event, received int32, conflict bool) error {
-	if conflict {
-		return t.remember(idConflict, received, a.clash, e.Seq, a.body)
+	t.counts.quarantined++
+	if t.counts.planned == e.Seq-1 {
+		t.counts.planned = e.Seq
 	}
-	if e.DeliveryID != "" {
-		if err := t.remember(idDelivery, received, a.id, e.Seq, a.body); err != nil {
-			return err
-		}
-	}
-	switch {
-	case e.Problem != "":
-		return t.remember(idBody, received, a.payload, e.Seq, a.body)
-	case e.ContentKey != "":
-		day := dayOf(e.OccurredAt)
-		if e.OccurredAt.Equal(e.ReceivedAt) {
-			day = undated
-		}
-		return t.remember(idContent, day, a.content, e.Seq, a.body)
-	}
-	return nil
+	return t.putState(stateQuarantined, "", e.Seq, e.ReceivedAt)
 }
 
 func joinProblems(a, b string) string {

@@ -43,7 +43,9 @@ type Options struct {
 	// and how long it took. It must be quick. May be nil.
 	Observe func(op string, n int, d time.Duration)
 
-	maxSize int // bytes; tests fill the disk with it
+	// For tests: a full disk, and tables of ids that are soon full.
+	maxSize          int // bytes
+	tableLen, runLen int // 0: idTableLen, idRunLen
 }
 
 // Ledger is the ledger in a bbolt file. It implements store.Ledger.
@@ -70,6 +72,7 @@ type Ledger struct {
 	clean     bool // the file says that it was closed cleanly
 	fullUntil time.Time
 	idDays    map[idDay]struct{} // one too many does no harm
+	recent    *recentIDs
 }
 
 var _ store.Ledger = (*Ledger)(nil)
@@ -126,6 +129,7 @@ func (l *Ledger) Close() error {
 	l.once.Do(func() {
 		close(l.closing)
 		<-l.stopped
+		l.recent.stop()
 		if err := l.db.Close(); l.closed == nil {
 			l.closed = err
 		}

@@ -166,6 +166,7 @@ func (b *batch) begin() {
 
 func (b *batch) rollback() {
 	if b.t != nil {
+		b.l.recent.forget(b.t.remembered)
 		_ = b.t.tx.Rollback()
 		b.t = nil
 	}
@@ -224,6 +225,10 @@ func (b *batch) close() (err error) {
 	if err := b.l.sameFile(b.t.tx.Size()); err != nil {
 		return err
 	}
+	moved, done, err := b.t.moveIDs()
+	if err != nil {
+		return err
+	}
 	if err := b.t.put(metaBucket, countsKey, b.t.counts.record()); err != nil {
 		return err
 	}
@@ -237,6 +242,10 @@ func (b *batch) close() (err error) {
 	}
 	b.l.counts, b.l.clean, b.committed = b.t.counts, false, true
 	b.l.commits.Add(1)
+	if moved > 0 || done {
+		b.l.recent.moved(moved, done)
+	}
+	b.l.recent.grow(b.l.counts.seq)
 	return nil
 }
 

@@ -128,7 +128,7 @@ func TestCommit(t *testing.T) {
 			})
 			wg.Go(func() {
 				err := l.write(t.Context(), 1, func(t *txn) error {
-					if err := t.put(unplannedBucket, seqKey(uint64(1000+n)), newRecord(0)); err != nil {
+					if err := t.put(replanBucket, seqKey(uint64(1000+n)), newRecord(0)); err != nil {
 						return err
 					}
 					t.counts.events += 100

@@ -18,6 +18,8 @@ type counts struct {
 	events      uint64
 	quarantined uint64
 	unplanned   uint64
+	planned     uint64            // see planned.go
+	indexed     uint64            // the ids of events up to this seq are all in the index
 	connectors  []connectorCounts // by name
 }
 
@@ -56,7 +58,7 @@ var countsKey = []byte("counts")
 
 func (c counts) record() []byte {
 	rec := newRecord(64 + 64*len(c.connectors))
-	for _, n := range []uint64{c.seq, c.events, c.quarantined, c.unplanned, uint64(len(c.connectors))} {
+	for _, n := range []uint64{c.seq, c.events, c.quarantined, c.unplanned, c.planned, c.indexed, uint64(len(c.connectors))} {
 		rec = binary.AppendUvarint(rec, n)
 	}
 	for _, e := range c.connectors {
@@ -77,7 +79,10 @@ func (t *txn) readCounts() (counts, error) {
 		return counts{}, damaged(metaBucket, countsKey, "it is missing")
 	}
 	r := reader{payload, true}
-	c := counts{seq: r.uvarint(), events: r.uvarint(), quarantined: r.uvarint(), unplanned: r.uvarint()}
+	c := counts{
+		seq: r.uvarint(), events: r.uvarint(), quarantined: r.uvarint(), unplanned: r.uvarint(),
+		planned: r.uvarint(), indexed: r.uvarint(),
+	}
 	for range r.uvarint() {
 		if !r.ok {
 			break

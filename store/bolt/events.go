@@ -14,15 +14,15 @@ import (
 
 // encodeEvent appends everything but the seal's sum to rec, which newRecord
 // made. headEnd is where the body begins.
-func encodeEvent(rec []byte, e *store.Event) (out []byte, headEnd int) {
+func encodeEvent(rec []byte, e *store.Event, m marks) (out []byte, headEnd int) {
 	var head [512]byte
-	h := appendHeader(head[:0], e)
+	h := appendHeader(head[:0], e, m)
 	rec = binary.AppendUvarint(rec, uint64(len(h)))
 	rec = append(rec, h...)
 	return append(rec, e.Body...), len(rec)
 }
 
-func appendHeader(h []byte, e *store.Event) []byte {
+func appendHeader(h []byte, e *store.Event, m marks) []byte {
 	h = append(h, e.Rank)
 	h = appendTime(h, e.OccurredAt)
 	h = appendTime(h, e.ReceivedAt)
@@ -36,79 +36,93 @@ func appendHeader(h []byte, e *store.Event) []byte {
 	h = appendString(h, e.Problem)
 	h = appendString(h, e.ContentType)
 	h = binary.AppendUvarint(h, uint64(len(e.Body)))
-	return binary.BigEndian.AppendUint32(h, crc32.Checksum(e.Body, castagnoli))
+	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(e.Body, castagnoli))
+	h = append(h, m.kinds)
+	h = binary.BigEndian.AppendUint32(h, uint32(m.day))
+	return binary.BigEndian.AppendUint64(h, m.body)
 }
 
-// decodeHead reads an event without its body, which it returns as it lies in
-// the file, unchecked. bodySum is what its checksum has to be.
-func decodeHead(key, rec []byte) (e store.Event, body []byte, bodySum uint32, err error) {
+// eventHead is an event's record, all but its body read and checked.
+type eventHead struct {
+	store.Event
+	marks
+	raw []byte // the body as it lies in the file, unchecked
+	sum uint32 // what its checksum has to be
+}
+
+func decodeHead(key, rec []byte) (e eventHead, err error) {
 	if len(key) != 8 || len(rec) < sealLen {
-		return e, nil, 0, damaged(eventsBucket, key, "too short")
+		return e, damaged(eventsBucket, key, "too short")
 	}
 	r := reader{rec[sealLen:], true}
 	r.take(r.uvarint())
 	if !r.ok {
-		return e, nil, 0, damaged(eventsBucket, key, "too short")
+		return e, damaged(eventsBucket, key, "too short")
 	}
-	body = r.b
-	payload, err := unseal(eventsBucket, key, rec[:len(rec)-len(body)])
+	e.raw = r.b
+	payload, err := unseal(eventsBucket, key, rec[:len(rec)-len(e.raw)])
 	if err != nil {
-		return e, nil, 0, err
+		return e, err
 	}
 	r = reader{payload, true}
 	r.uvarint()
-	e = store.Event{
+	e.Event = store.Event{
 		Seq: binary.BigEndian.Uint64(key), Rank: r.byte(), OccurredAt: r.time(), ReceivedAt: r.time(),
 		Source: r.text(), Vendor: r.text(), Type: event.Type(r.text()), Origin: event.Origin(r.text()), Lane: r.text(),
 		DeliveryID: r.text(), ContentKey: r.text(), Problem: r.text(), ContentType: r.text(),
 	}
-	if n := r.uvarint(); n != uint64(len(body)) {
-		return e, nil, 0, damaged(eventsBucket, key, "its body has another length than its header says")
+	if n := r.uvarint(); n != uint64(len(e.raw)) {
+		return e, damaged(eventsBucket, key, "its body has another length than its header says")
 	}
-	bodySum = r.uint32()
+	e.sum = r.uint32()
+	e.marks = marks{kinds: r.byte(), day: int32(r.uint32()), body: r.uint64()}
 	if !r.ok {
-		return e, nil, 0, damaged(eventsBucket, key, "its header cannot be read")
-	}
-	return e, body, bodySum, nil
-}
-
-// decodeEvent reads a whole event; the body is a copy.
-func decodeEvent(key, rec []byte) (store.Event, error) {
-	e, body, sum, err := decodeHead(key, rec)
-	if err != nil {
-		return e, err
-	}
-	if crc32.Checksum(body, castagnoli) != sum {
-		return e, damaged(eventsBucket, key, "the checksum of its body does not match")
-	}
-	if len(body) > 0 {
-		e.Body = append([]byte(nil), body...)
+		return e, damaged(eventsBucket, key, "its header cannot be read")
 	}
 	return e, nil
 }
 
+// decodeEvent reads a whole event; the body is a copy.
+func decodeEvent(key, rec []byte) (store.Event, error) {
+	e, err := decodeHead(key, rec)
+	if err != nil {
+		return e.Event, err
+	}
+	return e.whole(key)
+}
+
+// whole adds a copy of the body, checked.
+func (e *eventHead) whole(key []byte) (store.Event, error) {
+	if crc32.Checksum(e.raw, castagnoli) != e.sum {
+		return e.Event, damaged(eventsBucket, key, "the checksum of its body does not match")
+	}
+	if len(e.raw) > 0 {
+		e.Body = append([]byte(nil), e.raw...)
+	}
+	return e.Event, nil
+}
+
 // eventHead returns an event without body, or store.ErrNotFound.
-func (t *txn) eventHead(seq uint64) (store.Event, error) {
+func (t *txn) eventHead(seq uint64) (eventHead, error) {
 	key := seqKey(seq)
 	rec := t.bucket(eventsBucket).Get(key)
 	if rec == nil {
-		return store.Event{}, notFound(store.EventID(seq))
+		return eventHead{}, notFound(store.EventID(seq))
 	}
-	e, _, _, err := decodeHead(key, rec)
-	return e, err
+	return decodeHead(key, rec)
 }
 
 // event returns a whole event, or store.ErrNotFound.
-func (t *txn) event(seq uint64) (store.Event, error) {
-	key := seqKey(seq)
-	rec := t.bucket(eventsBucket).Get(key)
-	if rec == nil {
-		return store.Event{}, notFound(store.EventID(seq))
+func (t *txn) event(seq uint64) (store.Event, marks, error) {
+	head, err := t.eventHead(seq)
+	if err != nil {
+		return head.Event, head.marks, err
 	}
-	return decodeEvent(key, rec)
+	e, err := head.whole(seqKey(seq))
+	return e, head.marks, err
 }
 
-func (t *txn) putEvent(e *store.Event) error {
-	rec, headEnd := encodeEvent(newRecord(512+len(e.Body)), e)
+func (t *txn) putEvent(e *store.Event, m marks) error {
+	rec, headEnd := encodeEvent(newRecord(512+len(e.Body)), e, m)
 	return t.putSummed(eventsBucket, seqKey(e.Seq), rec, payloadSum(rec[:headEnd]))
 }

@@ -10,10 +10,10 @@ import (
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
-// The ids bucket says what the ledger has already. Its keys are a kind, a day
-// and a hash: hashes alone would spread every commit over the whole bucket,
-// and slow down as it grows. A value is the event's seq and 8 bytes of a hash
-// of its body.
+// Ids say what the ledger has already: those of recent events in memory
+// (recent.go), all others in the ids bucket, the index. Keys are a kind, a day
+// and a hash: hashes alone would spread over the whole bucket, and slow down as
+// it grows. A value is the event's seq and 8 bytes of a hash of its body.
 const (
 	idDelivery byte = 'd' // source and delivery id, by the day it was received
 	idConflict byte = 'x' // source, delivery id and body of a conflict, by the day it was received
@@ -40,6 +40,60 @@ func idOf(kind byte, words ...string) (h idHash) {
 	return h
 }
 
+// marks are what an event's record says of the ids under which it was kept, so
+// that they can be made again from it: a replay may have changed what they
+// depended on.
+type marks struct {
+	kinds byte
+	day   int32  // of the content key
+	body  uint64 // bodyHash
+}
+
+const (
+	markDelivery byte = 1 << iota
+	markConflict
+	markContent
+	markBody
+)
+
+// idHashes are the hashes of an event's ids; zero where it has none.
+type idHashes struct {
+	delivery, conflict, content, body idHash
+}
+
+func (m marks) hashes(e *store.Event) (h idHashes) {
+	if m.kinds&markDelivery != 0 {
+		h.delivery = idOf(idDelivery, e.Source, e.DeliveryID)
+	}
+	if m.kinds&markConflict != 0 {
+		h.conflict = idOf(idConflict, e.Source, e.DeliveryID, string(binary.BigEndian.AppendUint64(nil, m.body)))
+	}
+	if m.kinds&markContent != 0 {
+		h.content = idOf(idContent, e.Vendor, e.ContentKey)
+	}
+	if m.kinds&markBody != 0 {
+		h.body = idOf(idBody, e.Source, string(binary.BigEndian.AppendUint64(nil, m.body)))
+	}
+	return h
+}
+
+// eachKey calls do with each key under which an event is known.
+func (m marks) eachKey(e *store.Event, h *idHashes, do func(idKey, idValue)) {
+	received, v := dayOf(e.ReceivedAt), idValue{e.Seq, m.body}
+	if m.kinds&markDelivery != 0 {
+		do(makeIDKey(idDelivery, received, h.delivery), v)
+	}
+	if m.kinds&markConflict != 0 {
+		do(makeIDKey(idConflict, received, h.conflict), v)
+	}
+	if m.kinds&markContent != 0 {
+		do(makeIDKey(idContent, m.day, h.content), v)
+	}
+	if m.kinds&markBody != 0 {
+		do(makeIDKey(idBody, received, h.body), v)
+	}
+}
+
 func bodyHash(body []byte) uint64 {
 	sum := sha256.Sum256(body)
 	h := binary.BigEndian.Uint64(sum[:])
@@ -60,6 +114,17 @@ func dayOf(t time.Time) int32 {
 }
 
 type idKey [1 + 4 + idHashLen]byte
+
+// idValue is the event that has an id, and the bodyHash of its body.
+type idValue struct{ seq, body uint64 }
+
+const idValueLen = 8 + 8
+
+func (v idValue) record() []byte {
+	rec := newRecord(idValueLen)
+	rec = binary.BigEndian.AppendUint64(rec, v.seq)
+	return binary.BigEndian.AppendUint64(rec, v.body)
+}
 
 func makeIDKey(kind byte, day int32, h idHash) (k idKey) {
 	k[0] = kind
@@ -98,8 +163,11 @@ func (t *txn) seen(kind byte, h idHash, days ...int32) (found, body uint64) {
 		if _, any := t.l.idDays[k.day()]; !any {
 			continue
 		}
+		if v, known := t.l.recent.find(k); known {
+			return v.seq, v.body
+		}
 		payload, err := t.get(idsBucket, k[:])
-		if err == nil && payload != nil && len(payload) != 16 {
+		if err == nil && payload != nil && len(payload) != idValueLen {
 			err = damaged(idsBucket, k[:], "it cannot be read")
 		}
 		if err != nil {
@@ -113,13 +181,12 @@ func (t *txn) seen(kind byte, h idHash, days ...int32) (found, body uint64) {
 	return 0, 0
 }
 
-func (t *txn) remember(kind byte, day int32, h idHash, seq, body uint64) error {
-	k := makeIDKey(kind, day, h)
+// remember keeps an id in memory; what moves it into the index is recent.go.
+func (t *txn) remember(k idKey, v idValue) {
 	t.l.idDays[k.day()] = struct{}{}
-	rec := newRecord(16)
-	rec = binary.BigEndian.AppendUint64(rec, seq)
-	rec = binary.BigEndian.AppendUint64(rec, body)
-	return t.put(idsBucket, k[:], rec)
+	if t.l.recent.add(k, v) {
+		t.remembered = append(t.remembered, k)
+	}
 }
 
 // receivedDays are the days on which an event that is received on day may

@@ -15,7 +15,7 @@ import (
 //	meta        a word
 //	events      seq
 //	ids         kind, day, 14 bytes of a hash (see ids.go)
-//	unplanned   seq
+//	replan      seq (see planned.go)
 //	deliveries  seq, connector
 //	states      state, connector, 0, seq
 //	lanes       connector, 0, hash of the lane (16), occurred, rank, seq

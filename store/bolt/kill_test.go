@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/store"
 )
 
 // killEnv names the ledger for the process that is killed.
@@ -22,6 +24,7 @@ const killEnv = "CRMSYNCD_TEST_KILL"
 func appendForEver(path string) {
 	o := options(path)
 	o.Init, o.Log = true, slog.New(slog.DiscardHandler)
+	o.tableLen, o.runLen = 64, 8 // ids are on their way into the index at any time
 	l, err := Open(o)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -50,7 +53,7 @@ func appendForEver(path string) {
 
 func TestKill(t *testing.T) {
 	t.Parallel()
-	t.Run("after SIGKILL everything that was acknowledged is there", func(t *testing.T) {
+	t.Run("after SIGKILL everything that was acknowledged is there, and known", func(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "ledger.db")
 		acked := map[uint64]int{}
@@ -92,6 +95,13 @@ func TestKill(t *testing.T) {
 			v, err := l.Event(t.Context(), seq)
 			if err != nil || string(v.Event.Body) != string(sample(n).Body) {
 				t.Fatalf("event %s was acknowledged and is not there: %v", strconv.FormatUint(seq, 10), err)
+			}
+			for _, id := range []string{v.Event.DeliveryID, "another"} {
+				again := v.Event
+				again.DeliveryID = id
+				if r, err := l.Append(t.Context(), again); err != nil || r != (store.Receipt{Seq: seq, Duplicate: true}) {
+					t.Fatalf("event %d was acknowledged and is not known: %+v, %v", seq, r, err)
+				}
 			}
 		}
 		if damage, err := l.Verify(t.Context(), nil); err != nil || len(damage) > 0 {

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -19,7 +20,7 @@ import (
 
 // schema is the version of the file's layout. A change of a record's payload,
 // of a key or of what a bucket means makes it the next.
-const schema = 1
+const schema = 2
 
 var (
 	schemaKey = []byte("schema")
@@ -48,6 +49,10 @@ func Open(o Options) (*Ledger, error) {
 	l, err := open(o, f)
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
+	}
+	if err := l.recallIDs(cmp.Or(o.tableLen, idTableLen), cmp.Or(o.runLen, idRunLen)); err != nil {
+		l.recent.stop()
+		return nil, fmt.Errorf("ledger %s: %w", o.Path, errors.Join(err, l.db.Close()))
 	}
 	go l.commitLoop()
 	return l, nil
@@ -226,10 +231,8 @@ func start(o Options, f *os.File) (_ *Ledger, err error) {
 }
 
 func (l *Ledger) readMeta(t *txn) error {
-	for _, b := range buckets {
-		if t.tx.Bucket([]byte(b.name)) == nil {
-			return corruptFile("it has no " + b.name)
-		}
+	if t.tx.Bucket([]byte(metaBucket.name)) == nil {
+		return corruptFile("it has no " + metaBucket.name)
 	}
 	payload, err := t.get(metaBucket, schemaKey)
 	if err != nil {
@@ -241,6 +244,13 @@ func (l *Ledger) readMeta(t *txn) error {
 		return corruptFile("its schema version is missing")
 	case v > schema:
 		return fmt.Errorf("%w: its schema is %d, this one knows up to %d; install the newer crmsyncd again", store.ErrSchema, v, schema)
+	case v < schema:
+		return fmt.Errorf("%w: its schema is %d, which only unreleased versions wrote, this one knows %d; begin a new ledger", store.ErrSchema, v, schema)
+	}
+	for _, b := range buckets {
+		if t.tx.Bucket([]byte(b.name)) == nil {
+			return corruptFile("it has no " + b.name)
+		}
 	}
 	if l.counts, err = t.readCounts(); err != nil {
 		return fmt.Errorf("%w; use %s", err, mend)

@@ -59,8 +59,25 @@ func TestOpen(t *testing.T) {
 		alter(t, path, func(tx *bbolt.Tx) error { return (&txn{tx: tx}).put(metaBucket, schemaKey, rec) })
 		before, _ := os.ReadFile(path)
 		_, err := Open(options(path))
-		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 7, this one knows up to 1") {
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 8, this one knows up to 2") {
 			t.Fatalf("want ErrSchema with both versions, got %v", err)
+		}
+		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
+			t.Fatal("the file was changed")
+		}
+	})
+
+	t.Run("an older schema is refused, whatever it has", func(t *testing.T) {
+		t.Parallel()
+		path, _ := closedLedger(t)
+		alter(t, path, func(tx *bbolt.Tx) error {
+			err := (&txn{tx: tx}).put(metaBucket, schemaKey, binary.AppendUvarint(newRecord(8), schema-1))
+			return errors.Join(err, tx.DeleteBucket([]byte(replanBucket.name)))
+		})
+		before, _ := os.ReadFile(path)
+		_, err := Open(options(path))
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 1,") || strings.Contains(err.Error(), "newer") {
+			t.Fatalf("want ErrSchema with the version, got %v", err)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 			t.Fatal("the file was changed")

@@ -11,10 +11,6 @@ import (
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
-// The record of an unplanned event is empty, or replayMark if it was planned
-// before.
-const replayMark = 1
-
 // perRecord is what a small record counts in the size of a commit, in bytes.
 const perRecord = 1024
 
@@ -22,23 +18,41 @@ const perRecord = 1024
 func (l *Ledger) Unplanned(ctx context.Context, limit, maxBytes int) ([]store.Event, error) {
 	var events []store.Event
 	err := l.read(ctx, func(t *txn) error {
-		bytes := 0
-		c := t.bucket(unplannedBucket).Cursor()
-		for k, _ := c.First(); k != nil && len(events) < limit; k, _ = c.Next() {
+		sums, err := t.sums()
+		if err != nil || sums.unplanned == 0 {
+			return err
+		}
+		size := 0
+		// add returns false if there is no room.
+		add := func(k, rec []byte) bool {
+			head, err := decodeHead(k, rec)
+			if err == nil && head.Problem != "" {
+				return true
+			}
+			if size += len(rec); len(events) >= limit || size > maxBytes && len(events) > 0 {
+				return false
+			}
+			if err == nil {
+				head.Event, err = head.whole(k)
+			}
+			if err != nil {
+				l.reportDamage(err)
+				return true
+			}
+			events = append(events, head.Event)
+			return true
+		}
+		c := t.bucket(replanBucket).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
 			rec := t.bucket(eventsBucket).Get(k)
 			if rec == nil {
 				l.reportDamage(damaged(eventsBucket, k, "it is missing"))
-				continue
+			} else if !add(k, rec) {
+				return nil
 			}
-			if bytes += len(rec); bytes > maxBytes && len(events) > 0 {
-				break
-			}
-			e, err := decodeEvent(k, rec)
-			if err != nil {
-				l.reportDamage(err)
-				continue
-			}
-			events = append(events, e)
+		}
+		c = t.bucket(eventsBucket).Cursor()
+		for k, rec := c.Seek(seqKey(sums.planned + 1)); k != nil && add(k, rec); k, rec = c.Next() {
 		}
 		return nil
 	})
@@ -56,7 +70,7 @@ func (l *Ledger) Plan(ctx context.Context, plans []store.Plan) error {
 		}
 	}
 	return l.write(ctx, perRecord*len(plans), func(t *txn) error {
-		heads := make([]store.Event, len(plans))
+		heads := make([]eventHead, len(plans))
 		for i, p := range plans {
 			var err error
 			if heads[i], err = t.eventHead(p.Seq); err != nil {
@@ -67,30 +81,24 @@ func (l *Ledger) Plan(ctx context.Context, plans []store.Plan) error {
 			if heads[i].Problem != "" {
 				continue
 			}
-			if err := t.plan(&heads[i], p.Connectors); err != nil {
+			if err := t.plan(&heads[i].Event, p.Connectors); err != nil {
 				return err
 			}
 		}
+		t.passQuarantined()
 		return nil
 	}, nil)
 }
 
 func (t *txn) plan(e *store.Event, connectors []string) error {
-	key := seqKey(e.Seq)
-	replayed := false
-	if rec := t.bucket(unplannedBucket).Get(key); rec != nil {
-		// A damaged record is taken for a new event's: its deliveries stay.
-		payload, err := unseal(unplannedBucket, key, rec)
-		if err != nil {
-			t.l.reportDamage(err)
-		}
-		replayed = len(payload) == 1 && payload[0] == replayMark
-		if err := t.del(unplannedBucket, key); err != nil {
-			return err
-		}
-		t.counts.unplanned--
+	first, replayed, err := t.nowPlanned(e.Seq)
+	if err != nil {
+		return err
 	}
-	kept := t.deliveriesOf(e.Seq)
+	var kept []store.Delivery
+	if !first {
+		kept = t.deliveriesOf(e.Seq)
+	}
 	for _, name := range connectors {
 		i := slices.IndexFunc(kept, func(d store.Delivery) bool { return d.ID.Connector == name })
 		switch {
@@ -111,6 +119,12 @@ func (t *txn) plan(e *store.Event, connectors []string) error {
 			}
 			kept[i] = d
 		}
+	}
+	if first {
+		if len(kept) > 0 {
+			return nil
+		}
+		return t.putState(stateUnmatched, "", e.Seq, e.ReceivedAt)
 	}
 	return t.listUnmatched(e, len(kept) == 0)
 }
@@ -162,7 +176,7 @@ func (l *Ledger) Replay(ctx context.Context, events []store.Requeue) error {
 }
 
 func (t *txn) requeue(q store.Requeue) error {
-	e, err := t.event(q.Seq)
+	e, m, err := t.event(q.Seq)
 	if err != nil {
 		return err
 	}
@@ -172,7 +186,7 @@ func (t *txn) requeue(q store.Requeue) error {
 		e.Type, e.OccurredAt, e.Rank, e.Lane = q.Type, q.OccurredAt, q.Rank, q.Lane
 	}
 	if e.Problem != was.Problem || e.Type != was.Type || e.Lane != was.Lane || e.Rank != was.Rank || !e.OccurredAt.Equal(was.OccurredAt) {
-		if err := t.putEvent(&e); err != nil {
+		if err := t.putEvent(&e, m); err != nil {
 			return err
 		}
 	}
@@ -189,7 +203,7 @@ func (t *txn) requeue(q store.Requeue) error {
 			return err
 		}
 	}
-	return errors.Join(t.listUnmatched(&e, false), t.listUnplanned(&e))
+	return errors.Join(t.listUnmatched(&e, false), t.planAgain(&was, &e))
 }
 
 func (t *txn) listQuarantined(was, e *store.Event) error {
@@ -202,20 +216,4 @@ func (t *txn) listQuarantined(was, e *store.Event) error {
 		return t.delState(stateQuarantined, "", e.Seq)
 	}
 	return nil
-}
-
-func (t *txn) listUnplanned(e *store.Event) error {
-	key := seqKey(e.Seq)
-	is := t.bucket(unplannedBucket).Get(key) != nil
-	if e.Problem != "" {
-		if is {
-			t.counts.unplanned--
-			return t.del(unplannedBucket, key)
-		}
-		return nil
-	}
-	if !is {
-		t.counts.unplanned++
-	}
-	return t.put(unplannedBucket, key, append(newRecord(1), replayMark))
 }

@@ -22,7 +22,7 @@ const chunk = 1000
 func (l *Ledger) Event(ctx context.Context, seq uint64) (store.View, error) {
 	var v store.View
 	err := l.read(ctx, func(t *txn) (err error) {
-		if v.Event, err = t.event(seq); err != nil {
+		if v.Event, _, err = t.event(seq); err != nil {
 			return err
 		}
 		v.Deliveries = t.deliveriesOf(seq)
@@ -40,7 +40,7 @@ func (t *txn) stateOf(e *store.Event, deliveries []store.Delivery) store.State {
 	if e.Problem != "" {
 		return store.Quarantined
 	}
-	if t.bucket(unplannedBucket).Get(seqKey(e.Seq)) != nil {
+	if t.isUnplanned(e) {
 		return store.Waiting
 	}
 	if len(deliveries) == 0 {
@@ -101,7 +101,7 @@ func (t *txn) view(seq uint64, f store.EventFilter) (v store.View, ok, old bool)
 	if rec == nil {
 		return v, false, false
 	}
-	e, _, _, err := decodeHead(key, rec)
+	e, err := decodeHead(key, rec)
 	if err != nil {
 		t.l.reportDamage(err)
 		return v, false, false
@@ -114,11 +114,11 @@ func (t *txn) view(seq uint64, f store.EventFilter) (v store.View, ok, old bool)
 		return v, false, false
 	}
 	v.Deliveries = t.deliveriesOf(seq)
-	v.State = t.stateOf(&e, v.Deliveries)
+	v.State = t.stateOf(&e.Event, v.Deliveries)
 	if f.State != "" && v.State != f.State {
 		return v, false, false
 	}
-	if v.Event, err = decodeEvent(key, rec); err != nil {
+	if v.Event, err = e.whole(key); err != nil {
 		t.l.reportDamage(err)
 		return v, false, false
 	}
@@ -188,6 +188,7 @@ func (l *Ledger) newestFirst(ctx context.Context, before uint64, listings func(*
 type listing struct {
 	bucket bucket
 	prefix []byte
+	after  uint64 // the seqs are greater
 }
 
 // below returns the highest seq of a listing that is less than before, or 0.
@@ -202,7 +203,10 @@ func (t *txn) below(list listing, before uint64) uint64 {
 	if len(k) < len(list.prefix)+8 || !bytes.HasPrefix(k, list.prefix) {
 		return 0
 	}
-	return binary.BigEndian.Uint64(k[len(list.prefix):])
+	if seq := binary.BigEndian.Uint64(k[len(list.prefix):]); seq > list.after {
+		return seq
+	}
+	return 0
 }
 
 // eventListings names where events in a state are listed; some there may be in
@@ -210,29 +214,34 @@ func (t *txn) below(list listing, before uint64) uint64 {
 func (t *txn) eventListings(s store.State) []listing {
 	switch s {
 	case store.Waiting:
-		return append(t.stateListings(stateWaiting), listing{unplannedBucket, nil})
+		c, err := t.sums()
+		if err != nil {
+			t.l.reportDamage(err)
+			break
+		}
+		return append(t.stateListings(stateWaiting), listing{bucket: replanBucket}, listing{bucket: eventsBucket, after: c.planned})
 	case store.Dead:
 		return t.stateListings(stateDead)
 	case store.Quarantined:
-		return []listing{{statesBucket, statePrefix(stateQuarantined, "")}}
+		return []listing{{bucket: statesBucket, prefix: statePrefix(stateQuarantined, "")}}
 	case store.Unmatched:
-		return []listing{{statesBucket, statePrefix(stateUnmatched, "")}}
+		return []listing{{bucket: statesBucket, prefix: statePrefix(stateUnmatched, "")}}
 	case store.Discarded:
 		return nil
 	case store.Done:
 	}
-	return []listing{{eventsBucket, nil}}
+	return []listing{{bucket: eventsBucket}}
 }
 
 func (t *txn) stateListings(state byte) []listing {
-	c, err := t.readCounts()
+	c, err := t.sums()
 	if err != nil {
 		t.l.reportDamage(err)
-		return []listing{{eventsBucket, nil}}
+		return []listing{{bucket: eventsBucket}}
 	}
 	lists := make([]listing, 0, len(c.connectors)+1)
 	for _, e := range c.connectors {
-		lists = append(lists, listing{statesBucket, statePrefix(state, e.name)})
+		lists = append(lists, listing{bucket: statesBucket, prefix: statePrefix(state, e.name)})
 	}
 	return lists
 }
@@ -241,9 +250,9 @@ func (t *txn) deliveryListings(f store.DeliveryFilter) []listing {
 	s := listed(f.State)
 	switch {
 	case s == 0:
-		return []listing{{deliveriesBucket, nil}}
+		return []listing{{bucket: deliveriesBucket}}
 	case f.Connector != "":
-		return []listing{{statesBucket, statePrefix(s, f.Connector)}}
+		return []listing{{bucket: statesBucket, prefix: statePrefix(s, f.Connector)}}
 	}
 	return t.stateListings(s)
 }

@@ -32,7 +32,7 @@ var (
 	metaBucket       = bucket{1, "meta"}
 	eventsBucket     = bucket{2, "events"}
 	idsBucket        = bucket{3, "ids"}
-	unplannedBucket  = bucket{4, "unplanned"}
+	replanBucket     = bucket{4, "replan"}
 	deliveriesBucket = bucket{5, "deliveries"}
 	statesBucket     = bucket{6, "states"}
 	lanesBucket      = bucket{7, "lanes"}
@@ -41,7 +41,7 @@ var (
 	headsBucket      = bucket{10, "heads"}
 
 	buckets = []bucket{
-		metaBucket, eventsBucket, idsBucket, unplannedBucket, deliveriesBucket,
+		metaBucket, eventsBucket, idsBucket, replanBucket, deliveriesBucket,
 		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket,
 	}
 )
@@ -99,7 +99,7 @@ func printable(b bucket, key []byte) string {
 	switch {
 	case b == metaBucket:
 		return string(key)
-	case (b == eventsBucket || b == unplannedBucket) && len(key) == 8:
+	case (b == eventsBucket || b == replanBucket) && len(key) == 8:
 		return store.EventID(binary.BigEndian.Uint64(key))
 	case b == deliveriesBucket && len(key) > 8:
 		return store.DeliveryID{Seq: binary.BigEndian.Uint64(key), Connector: string(key[8:])}.String()

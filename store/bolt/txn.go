@@ -15,9 +15,12 @@ type txn struct {
 	tx     *bbolt.Tx
 	opened [16]*bbolt.Bucket // by bucket.id
 	counts counts            // of a writing one: as they will be after it
+	read   *counts           // of a reading one: see sums
 	wrote  int               // puts and deletes so far
 	now    time.Time         // of a writing one: when its batch began
-	l      *Ledger
+	// remembered are the ids that are in memory because of this transaction.
+	remembered []idKey
+	l          *Ledger
 }
 
 func (t *txn) bucket(b bucket) *bbolt.Bucket {
@@ -29,7 +32,7 @@ func (t *txn) bucket(b bucket) *bbolt.Bucket {
 		// Buckets that grow at their end are packed: splitting pages in the
 		// middle would leave half of the file empty.
 		switch b {
-		case eventsBucket, unplannedBucket, statesBucket:
+		case eventsBucket, statesBucket:
 			bb.FillPercent = 1
 		case deliveriesBucket:
 			bb.FillPercent = 0.8

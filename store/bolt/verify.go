@@ -138,12 +138,12 @@ func (v *verifier) check(t *txn, b bucket, k, rec []byte) error {
 	}
 	switch b {
 	case idsBucket:
-		if len(payload) != 16 {
+		if len(k) != len(idKey{}) || len(payload) != idValueLen {
 			return damaged(b, k, "it cannot be read")
 		}
-	case unplannedBucket:
+	case replanBucket:
 		v.found.unplanned++
-		return v.unplanned(t, k)
+		return v.replan(t, k)
 	case statesBucket:
 		return v.state(t, k, payload)
 	case lanesBucket:

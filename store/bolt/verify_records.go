@@ -10,19 +10,42 @@ import (
 // The checks of Verify that look at one record and at those it belongs with.
 
 func (v *verifier) event(t *txn, k, rec []byte) error {
-	e, err := decodeEvent(k, rec)
 	v.found.events++
+	e, err := decodeHead(k, rec)
 	if err != nil {
 		return err
 	}
-	if e.Problem == "" {
-		return nil
+	if e.Problem != "" {
+		v.found.quarantined++
+	} else if e.Seq > v.planned(t) {
+		v.found.unplanned++
 	}
-	v.found.quarantined++
-	if t.bucket(statesBucket).Get(stateKey(stateQuarantined, "", e.Seq)) == nil {
+	if _, err := e.whole(k); err != nil {
+		return err
+	}
+	if e.Problem != "" && t.bucket(statesBucket).Get(stateKey(stateQuarantined, "", e.Seq)) == nil {
 		return damaged(eventsBucket, k, "it is in quarantine and not listed there")
 	}
-	return nil
+	if e.Seq > v.counts.indexed {
+		return nil
+	}
+	hashes := e.hashes(&e.Event)
+	e.eachKey(&e.Event, &hashes, func(id idKey, _ idValue) {
+		if t.bucket(idsBucket).Get(id[:]) == nil {
+			err = damaged(eventsBucket, k, "one of its ids is not in the index")
+		}
+	})
+	return err
+}
+
+// planned is the seq up to which events were planned; 0 if that is damaged,
+// which is reported elsewhere.
+func (v *verifier) planned(t *txn) uint64 {
+	c, err := t.sums()
+	if err != nil {
+		return 0
+	}
+	return c.planned
 }
 
 func (v *verifier) delivery(t *txn, k, rec []byte) error {
@@ -51,13 +74,13 @@ func (v *verifier) delivery(t *txn, k, rec []byte) error {
 	return nil
 }
 
-func (v *verifier) unplanned(t *txn, k []byte) error {
+func (v *verifier) replan(t *txn, k []byte) error {
 	if len(k) != 8 {
-		return damaged(unplannedBucket, k, "its key has the wrong length")
+		return damaged(replanBucket, k, "its key has the wrong length")
 	}
 	e, err := t.eventHead(binary.BigEndian.Uint64(k))
-	if isNotFound(err) || err == nil && e.Problem != "" {
-		return damaged(unplannedBucket, k, "there is no such event to be planned")
+	if isNotFound(err) || err == nil && (e.Problem != "" || !t.isUnplanned(&e.Event) || e.Seq > v.planned(t)) {
+		return damaged(replanBucket, k, "there is no such event to be planned")
 	}
 	return nil
 }

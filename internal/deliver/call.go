@@ -1,0 +1,56 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+)
+
+// The connector is called through these three: a connector that breaks its
+// contract must not take the daemon with it, nor have a record made twice.
+
+// ask is Find, with one answer per match or an error.
+func (w *wave) ask(ctx context.Context, matches []connectors.Match) (found []connectors.Found, err error) {
+	defer w.caught(&err)
+	found, err = w.conn.Find(ctx, matches)
+	if err == nil && len(found) != len(matches) {
+		err = &connectors.Error{Kind: connectors.Transient, Message: "the connector answered for another number of records"}
+	}
+	return found, err
+}
+
+// describe is Describe of one object; nothing is known of it where that fails,
+// and what is to be written tells why.
+func (w *wave) describe(ctx context.Context, object string) connectors.Object {
+	schema, err := func() (schema connectors.Schema, err error) {
+		defer w.caught(&err)
+		return w.conn.Describe(ctx, []string{object})
+	}()
+	if err != nil {
+		return connectors.Object{}
+	}
+	return schema[object]
+}
+
+// send is Write. The error is for changes without a result; unless the
+// connector says otherwise, their outcome is not known.
+func (w *wave) send(ctx context.Context, changes []connectors.Change) (results []connectors.Result, whole *connectors.Error) {
+	results, err := func() (results []connectors.Result, err error) {
+		defer w.caught(&err)
+		return w.conn.Write(ctx, changes)
+	}()
+	if e, ok := errors.AsType[*connectors.Error](err); ok {
+		return results, e
+	}
+	return results, &connectors.Error{Kind: connectors.Unknown, Message: "the connector gave no result", Err: err}
+}
+
+// caught turns a panic of the connector into an error.
+func (w *wave) caught(err *error) {
+	if r := recover(); r != nil {
+		w.t.d.log.Error("connector panicked", "connector", w.t.name, "stack", string(debug.Stack()))
+		*err = &connectors.Error{Kind: connectors.Unknown, Message: "crmsyncd itself went wrong in the connector; its log has the place"}
+	}
+}

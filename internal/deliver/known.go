@@ -1,0 +1,122 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// knowledge is what the ledger knows under the keys of an item.
+type knowledge struct {
+	ids []string // by key
+	// attempted is when some delivery began to make the record, with an outcome
+	// that is not known: an older event that comes late passes that delivery in
+	// the lane, and must not make the record a second time.
+	attempted time.Time
+}
+
+// lookUp asks the ledger for what is known under each item's keys.
+func (w *wave) lookUp(ctx context.Context, items []item) ([]knowledge, error) {
+	var keys []store.LinkKey
+	for _, it := range items {
+		for _, k := range it.rec.Keys {
+			keys = append(keys, linkKey(w.t.name, it.rec.Object, k))
+		}
+		if len(it.rec.Keys) > 0 {
+			keys = append(keys, attemptKey(linkKey(w.t.name, it.rec.Object, it.rec.Keys[0])))
+		}
+	}
+	ids, err := undamaged(ctx, keys, w.t.d.ledger.Links)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]knowledge, len(items))
+	for i, it := range items {
+		n := len(it.rec.Keys)
+		if n == 0 {
+			continue
+		}
+		out[i].ids = ids[:n]
+		out[i].attempted, _ = time.Parse(time.RFC3339Nano, ids[n]) // "": none
+		ids = ids[n+1:]
+	}
+	return out, nil
+}
+
+// undamaged reads from the ledger; what is damaged there is not known.
+func undamaged[K, V any](ctx context.Context, keys []K, read func(context.Context, []K) ([]V, error)) ([]V, error) {
+	out, err := read(ctx, keys)
+	if !errors.Is(err, store.ErrCorrupt) {
+		return out, err
+	}
+	out = make([]V, len(keys))
+	for i := range keys {
+		one, err := read(ctx, keys[i:i+1])
+		switch {
+		case errors.Is(err, store.ErrCorrupt):
+		case err != nil:
+			return nil, err
+		default:
+			out[i] = one[0]
+		}
+	}
+	return out, nil
+}
+
+// resolve uses what is known without asking the CRM: an earlier attempt's
+// record, a link in the ledger, or a record written moments ago.
+func (w *wave) resolve(g *group, known knowledge) {
+	r := g.items[0].job.d.Records[g.items[0].step]
+	g.attempted, g.linked, g.marked = earlier(r.Attempted, known.attempted), known.ids, !known.attempted.IsZero()
+	if r.ID != "" {
+		g.ids = []string{r.ID}
+		return
+	}
+	w.t.mu.Lock()
+	defer w.t.mu.Unlock()
+	for i, id := range g.linked {
+		if id == "" {
+			id = w.t.recent[g.linkKeys[i]].id
+		}
+		if id != "" {
+			g.ids, g.foundBy = []string{id}, i
+			return
+		}
+	}
+}
+
+// identity names the record as far as it is known, and all names under which
+// another item might mean the same. A record known from an earlier attempt may
+// not be known under its keys yet, so it holds them too.
+func (w *wave) identity(g *group, i int) (string, []string) {
+	var claims []string
+	if g.known() && g.foundBy <= 0 {
+		claims = append(claims, idClaim(g.object, g.ids[0]))
+		if g.foundBy == 0 {
+			return claims[0], claims
+		}
+	}
+	for _, k := range g.linkKeys {
+		claims = append(claims, claimKey(k))
+	}
+	if g.known() && g.foundBy > 0 {
+		claims = append(claims, idClaim(g.object, g.ids[0]))
+	}
+	if len(claims) == 0 {
+		return fmt.Sprintf("keyless\x00%d", i), nil
+	}
+	return claims[0], claims
+}
+
+func idClaim(object, id string) string { return object + "\x00" + connectors.ID + "\x00" + id }
+
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,211 @@
+package deliver
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// settle decides what becomes of each delivery and keeps it.
+func (w *wave) settle(ctx context.Context) {
+	now := time.Now()
+	interrupted := ctx.Err() != nil
+	if !interrupted {
+		w.judgeAccount()
+	}
+	updates := make([]store.Update, 0, len(w.jobs))
+	results := map[string]int{}
+	for _, j := range w.jobs {
+		results[w.verdict(j, now, interrupted)]++
+		updates = append(updates, store.Update{Delivery: j.d})
+	}
+	updates[0].Links, updates[0].Heads = w.links, w.heads
+	if err := w.keep(context.WithoutCancel(ctx), updates); err != nil {
+		// Without a pause the CRM would be asked the same again and again.
+		w.account = ledgerError(err)
+	}
+	for r, n := range results {
+		w.t.d.meter.Attempted(w.t.name, r, n)
+	}
+	w.t.d.meter.Wave(w.t.name, len(w.jobs), time.Since(w.begun))
+	if !interrupted {
+		w.t.fared(w.setup.Policy, w.account, w.succeeded, w.answered)
+	}
+}
+
+// judgeAccount takes a wave in which everything that the CRM was asked failed
+// for no reason of its own as an outage: then the connector pauses, and the
+// deliveries do not pay for it. Those that needed no CRM say nothing about it.
+func (w *wave) judgeAccount() {
+	if w.account != nil || w.succeeded || w.answered || w.failed == nil {
+		return
+	}
+	e := *w.failed
+	e.Account = true
+	w.account = &e
+}
+
+// verdict writes into the delivery what becomes of it, and names the result
+// for the metrics.
+func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
+	d := &j.d
+	previous, failedBefore := d.UpdatedAt, d.Kind != ""
+	d.UpdatedAt = now
+	switch {
+	case j.complete():
+		d.State, d.Kind, d.Reason, d.Due = store.Done, "", "", time.Time{}
+		if len(j.plan.Records) == 0 {
+			d.Reason = "no rule wants it any more"
+		}
+		w.t.unsolo(d.ID)
+		return string(store.Done)
+	case j.state != failed:
+		d.Due = now
+		return "deferred"
+	}
+	policy, v := w.setup.Policy, judge(j.err)
+	d.Kind, d.Reason = j.err.Kind.String(), w.reason(j.err)
+	outage := v == retry && w.account != nil && j.wait == 0
+	if outage || v == retry && (interrupted || j.wait > 0) {
+		v = suspend
+	}
+	// If the CRM took others since it failed last, an outage is this delivery's own.
+	own := v != suspend || outage && failedBefore && w.t.succeededSince(previous)
+	// A first failure is no reason to give up: the delivery may be old because
+	// the daemon was off, or because a person had it tried again. Nor is what
+	// holds up the account.
+	if v != die && own && failedBefore && now.Sub(d.CreatedAt) > policy.MaxAge {
+		v = die
+		d.Reason = fmt.Sprintf("given up after %s: %s", policy.MaxAge, d.Reason)
+	}
+	switch v {
+	case die:
+	case suspend:
+		d.Due = now.Add(j.wait)
+		if outage {
+			if own {
+				d.Attempts++
+			}
+			d.Due = now.Add(policy.Backoff(d.Attempts, 0))
+		}
+	case again:
+		d.Attempts++
+		d.Due = now
+		if d.Attempts > 3 {
+			d.Due = now.Add(policy.Backoff(d.Attempts, 0))
+		}
+	case retry:
+		d.Attempts++
+		d.Due = now.Add(policy.Backoff(d.Attempts, j.err.Wait))
+	}
+	if most := policy.MaxAttempts; v != die && most > 0 && d.Attempts >= most {
+		v = die
+		d.Reason = fmt.Sprintf("given up after %d attempts: %s", d.Attempts, d.Reason)
+	}
+	if v == die {
+		d.State, d.Due = store.Dead, time.Time{}
+		w.t.unsolo(d.ID)
+		w.t.d.log.Error("delivery dead", "connector", w.t.name, "event", store.EventID(d.ID.Seq), "kind", d.Kind, "reason", d.Reason)
+		return string(store.Dead)
+	}
+	return d.Kind
+}
+
+// complete reports whether every record is as the rules want it.
+func (j *job) complete() bool {
+	return j.state == open && !slices.ContainsFunc(j.d.Records[:len(j.plan.Records)], func(r store.Record) bool { return r.Action == "" })
+}
+
+// reason is what a person reads: the connector's name and the error, which
+// names the place in the mapping where there is one.
+func (w *wave) reason(e *connectors.Error) string {
+	if f, ok := errors.AsType[*mapping.FormulaError](e); ok {
+		return f.Error()
+	}
+	return w.t.name + ": " + e.Error()
+}
+
+func (t *target) succeededSince(at time.Time) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return !at.IsZero() && t.lastSuccess.After(at)
+}
+
+// keep settles, for as long as it takes: what a CRM has confirmed should not
+// be forgotten because the disk is full for a moment. If it is forgotten all
+// the same, the intents kept before make the next attempt look first.
+func (w *wave) keep(ctx context.Context, updates []store.Update) error {
+	for n := 1; ; n++ {
+		err := w.t.d.ledger.Settle(ctx, updates)
+		if err == nil {
+			return nil
+		}
+		if errors.Is(err, store.ErrNotFound) && len(updates) > 1 {
+			return w.keepEach(ctx, updates)
+		}
+		full := errors.Is(err, store.ErrFull)
+		if n == 1 || !full {
+			w.t.d.log.Error("cannot keep what became of deliveries", "connector", w.t.name, "deliveries", len(updates), "err", err)
+		}
+		if !full || w.t.d.work.Err() != nil {
+			return err
+		}
+		sleep(w.t.d.work, Policy{BackoffMin: 100 * time.Millisecond, BackoffMax: 5 * time.Second}.Backoff(n, 0))
+	}
+}
+
+// keepEach settles deliveries one by one, as one of them was erased meanwhile.
+func (w *wave) keepEach(ctx context.Context, updates []store.Update) error {
+	links, heads := updates[0].Links, updates[0].Heads
+	for _, u := range updates {
+		u.Links, u.Heads = links, heads
+		switch err := w.keep(ctx, []store.Update{u}); {
+		case errors.Is(err, store.ErrNotFound):
+			continue
+		case err != nil:
+			return err
+		}
+		links, heads = nil, nil
+	}
+	return nil
+}
+
+// intend keeps the time at which the creation of records begins, before
+// the first byte goes out.
+func (w *wave) intend(ctx context.Context, groups []*group) error {
+	now := time.Now()
+	touched := map[*job]*store.Record{}
+	for _, g := range groups {
+		if g.known() {
+			continue
+		}
+		for _, it := range g.items {
+			r := &it.job.d.Records[it.step]
+			if r.Attempted.IsZero() {
+				r.Attempted = now
+				touched[it.job] = r
+			}
+		}
+	}
+	if len(touched) == 0 {
+		return nil
+	}
+	updates := make([]store.Update, 0, len(touched))
+	for j := range maps.Keys(touched) {
+		updates = append(updates, store.Update{Delivery: j.d})
+	}
+	err := w.t.d.ledger.Settle(ctx, updates)
+	if err != nil {
+		for r := range maps.Values(touched) {
+			r.Attempted = time.Time{} // nothing was sent
+		}
+	}
+	return err
+}
