@@ -4,11 +4,13 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -119,12 +121,14 @@ func movePorts(t *testing.T) *strings.Replacer {
 	t.Helper()
 	var pairs []string
 	for _, port := range []string{"8787", "8788", "9900"} {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
+		// Below the range from which the kernel takes ports for others.
+		free := strconv.Itoa(10000 + rand.IntN(20000))
+		l, err := net.Listen("tcp", "127.0.0.1:"+free)
+		for err != nil {
+			free = strconv.Itoa(10000 + rand.IntN(20000))
+			l, err = net.Listen("tcp", "127.0.0.1:"+free)
 		}
 		defer l.Close() // after all are chosen, so that they differ
-		_, free, _ := net.SplitHostPort(l.Addr().String())
 		pairs = append(pairs, ":"+port, ":"+free)
 	}
 	return strings.NewReplacer(pairs...)

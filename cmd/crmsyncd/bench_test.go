@@ -2,8 +2,8 @@ package main
 
 import (
 	"fmt"
-	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -12,26 +12,13 @@ import (
 // BenchmarkIdle reports the resident memory of a real daemon that has just
 // started and waits.
 func BenchmarkIdle(b *testing.B) {
-	listen, err := freeAddress()
-	if err != nil {
-		b.Fatal(err)
-	}
-	private, err := freeAddress()
-	if err != nil {
-		b.Fatal(err)
-	}
 	p := &process{t: b, dir: b.TempDir()}
-	if err := writeConfig(p.dir, listen, private, "http://127.0.0.1:1"); err != nil {
+	private := "unix:" + filepath.Join(p.dir, "admin.sock")
+	if err := writeConfig(p.dir, "127.0.0.1:0", private, "http://127.0.0.1:1"); err != nil {
 		b.Fatal(err)
 	}
 	p.start()
-	if err := poll(func() error {
-		resp, err := http.Get("http://" + private + "/readyz")
-		if err == nil {
-			resp.Body.Close()
-		}
-		return err
-	}); err != nil {
+	if _, err := readyAt(private); err != nil {
 		b.Fatal(err)
 	}
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))

@@ -121,17 +121,9 @@ func (d *demo) start(dir, sandboxAddr string) error {
 	if err := os.WriteFile(filepath.Join(dir, "mapping.yaml"), mapping, 0o600); err != nil {
 		return err
 	}
-	listen, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	private, err := freeAddress()
-	if err != nil {
-		return err
-	}
 	d.config = filepath.Join(dir, "config.yaml")
-	text := fmt.Sprintf(`listen: %s
-admin: %s
+	text := fmt.Sprintf(`listen: 127.0.0.1:0
+admin: unix:%s
 data_dir: %s
 mapping: mapping.yaml
 defaults: {country: DE, timezone: Europe/Berlin}
@@ -149,7 +141,7 @@ connectors:
     access_token: demo
     base: appCrmsyncdDemo00
     base_url: http://%s/airtable
-`, listen, private, filepath.Join(dir, "data"), "whsec_"+base64.StdEncoding.EncodeToString([]byte(rand.Text())), sandboxAddr, sandboxAddr)
+`, filepath.Join(dir, "admin.sock"), filepath.Join(dir, "data"), "whsec_"+base64.StdEncoding.EncodeToString([]byte(rand.Text())), sandboxAddr, sandboxAddr)
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -166,14 +158,6 @@ connectors:
 	}
 	fmt.Fprintf(d.out, "crmsyncd demo\n  webhooks   %s/hooks/telli\n  two CRMs   http://%s (the sandbox: HubSpot and Airtable)\n\n", d.app.URL(), sandboxAddr)
 	return nil
-}
-
-func freeAddress() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	return l.Addr().String(), l.Close()
 }
 
 const demoPatience = 2 * time.Minute

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math/rand/v2"
+	"net"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -59,8 +61,8 @@ func TestKill(t *testing.T) {
 	sb := sandbox.New(sandbox.Options{Unlimited: true})
 	crm := httptest.NewServer(sb)
 	defer crm.Close()
-	listen, private := address(t), address(t)
 	p := &process{t: t, dir: t.TempDir()}
+	listen, private := address(t), "unix:"+filepath.Join(p.dir, "admin.sock")
 	if err := writeConfig(p.dir, listen, private, crm.URL); err != nil {
 		t.Fatal(err)
 	}
@@ -156,11 +158,17 @@ func once(t *testing.T, crm string, calls []sandbox.Record, id, at string, want 
 	}
 }
 
+// address is a free address that stays free over restarts: it is below the
+// range from which the kernel takes ports for others.
 func address(t *testing.T) string {
 	t.Helper()
-	a, err := freeAddress()
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		a := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if l, err := net.Listen("tcp", a); err == nil {
+			l.Close()
+			return a
+		}
 	}
-	return a
+	t.Fatal("no free port")
+	return ""
 }

@@ -8,6 +8,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -43,7 +44,7 @@ func TestMain(m *testing.M) {
 // $SANDBOX, and config.yaml and mapping.yaml of the example unless it brings
 // its own. Beside testscript's commands there are:
 //
-//	ready              waits until the daemon at $ADMIN is ready
+//	ready              waits until the daemon is ready, at $LISTEN and $ADMIN
 //	settled N          waits until N events are there and no delivery waits
 //	hook [flags] WANT  posts a webhook as telli and checks the status
 //	records CRM OBJECT N [FIELD=VALUE...]  checks what is in the sandbox
@@ -68,21 +69,12 @@ func TestScripts(t *testing.T) {
 func setUpScript(env *testscript.Env) error {
 	sb := httptest.NewServer(sandbox.New(sandbox.Options{Unlimited: true}))
 	env.Defer(sb.Close)
-	listen, err := freeAddress()
-	if err != nil {
-		return err
-	}
-	private, err := freeAddress()
-	if err != nil {
-		return err
-	}
 	env.Setenv("SANDBOX", sb.URL)
-	env.Setenv("LISTEN", listen)
-	env.Setenv("ADMIN", private)
+	env.Setenv("ADMIN", "unix:"+filepath.Join(env.WorkDir, "admin.sock"))
 	env.Setenv("SECRET", testSecret)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("NO_COLOR", "1")
-	if err := writeConfig(env.WorkDir, listen, private, sb.URL); err != nil {
+	if err := writeConfig(env.WorkDir, "127.0.0.1:0", "unix:./admin.sock", sb.URL); err != nil {
 		return err
 	}
 	return nil
@@ -132,17 +124,21 @@ func poll(try func() error) (err error) {
 }
 
 func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
-	ts.Check(poll(func() error {
-		resp, err := http.Get("http://" + ts.Getenv("ADMIN") + "/readyz")
-		if err != nil {
-			return err
+	listen, err := readyAt(ts.Getenv("ADMIN"))
+	ts.Check(err)
+	ts.Setenv("LISTEN", listen)
+}
+
+// readyAt waits until the daemon is ready and returns where it takes webhooks.
+func readyAt(address string) (listen string, err error) {
+	return listen, poll(func() error {
+		s, err := admin.NewClient(address).Status(context.Background())
+		if err == nil && !s.Ready {
+			err = errors.New(s.NotReady)
 		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return fmt.Errorf("readyz: %s", resp.Status)
-		}
-		return nil
-	}))
+		listen = s.Listen
+		return err
+	})
 }
 
 func scriptSettled(ts *testscript.TestScript, neg bool, args []string) {
@@ -324,7 +320,11 @@ func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
 
 // scriptGet reads a path of the admin side: get PATH WANT...
 func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
-	resp, err := http.Get("http://" + ts.Getenv("ADMIN") + args[0])
+	socket := strings.TrimPrefix(ts.Getenv("ADMIN"), "unix:")
+	c := http.Client{Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}}
+	resp, err := c.Get("http://crmsyncd" + args[0])
 	ts.Check(err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)

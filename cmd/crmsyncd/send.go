@@ -16,6 +16,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -48,7 +50,7 @@ sent; --list names them.`,
 				return nil
 			}
 			if url == "" {
-				url = "http://" + setup.Settings.Listen + "/hooks/" + name
+				url = "http://" + listening(cmd.Context(), setup.Settings) + "/hooks/" + name
 			}
 			for i := range times {
 				body, err := payload(cmd.InOrStdin(), file, sample, sampler, i, sampleTime(id, time.Now()))
@@ -80,6 +82,15 @@ sent; --list names them.`,
 	f.IntVar(&times, "times", 1, "how many samples to send, each of another person")
 	f.BoolVar(&list, "list", false, "name the built-in payloads")
 	return cmd
+}
+
+// listening is where the daemon takes webhooks: where it says so itself, as the
+// settings may leave the port to it, else where they say.
+func listening(ctx context.Context, s *config.Settings) string {
+	if st, err := admin.NewClient(s.Admin).Status(ctx); err == nil && st.Listen != "" {
+		return st.Listen
+	}
+	return s.Listen
 }
 
 func chooseSource(known map[string]sources.Source, name string) (string, sources.Source, error) {

@@ -65,6 +65,7 @@ type Status struct {
 	Ready      bool        `json:"ready"`
 	NotReady   string      `json:"not_ready,omitempty"` // why
 	StartedAt  time.Time   `json:"started_at,omitzero"`
+	Listen     string      `json:"listen,omitempty"` // where webhooks are taken
 	Settings   Settings    `json:"settings"`
 	Events     uint64      `json:"events"`
 	Quarantine uint64      `json:"quarantined"`

@@ -286,7 +286,7 @@ func (a *App) fill(s *admin.Status) {
 	a.mu.Lock()
 	s.Settings = a.outcome
 	a.mu.Unlock()
-	s.Version, s.Running, s.StartedAt = a.version, true, a.started
+	s.Version, s.Running, s.StartedAt, s.Listen = a.version, true, a.started, a.public.Addr().String()
 	switch {
 	case a.draining.Load():
 		s.NotReady = "the daemon is stopping"
