@@ -172,13 +172,13 @@ type Field struct {
 	Options   []Option // of selects
 	MaxLength int      // characters; 0: not known
 	ReadOnly  bool
-	Unique    bool   // the CRM itself refuses a second record with the same value
+	Unique    bool // the CRM itself refuses a second record with the same value
 	// Upsert: a Change whose Key is this one field finds or makes the record
 	// in one step. For other keys, Find must have said that there is none, or
 	// Write makes a second record.
 	Upsert bool
-	Unit      string // of durations: "ms", "s"
-	Target    string // of references: the object linked to
+	Unit   string // of durations: "ms", "s"
+	Target string // of references: the object linked to
 }
 
 // Option is one choice of a select.

@@ -61,10 +61,6 @@ func placeSum(sum uint32, b bucket, key []byte) uint32 {
 	return crc32.Update(sum, castagnoli, []byte{b.id})
 }
 
-func seal(b bucket, key, rec []byte) {
-	binary.BigEndian.PutUint32(rec, placeSum(payloadSum(rec), b, key))
-}
-
 // unseal checks a record and returns its payload.
 func unseal(b bucket, key, rec []byte) ([]byte, error) {
 	switch {
