@@ -33,20 +33,12 @@ func (c *cli) deliveriesList() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				list, err := pages(asJSON && !cmd.Flags().Changed("limit"), &f.Before, &f.Limit,
-					func() ([]admin.Delivery, error) { return ops.Deliveries(cmd.Context(), f) },
-					func(d admin.Delivery) string { return d.Event })
-				if err != nil {
-					return err
+				l := listing[admin.Delivery]{
+					ask:   func() ([]admin.Delivery, error) { return ops.Deliveries(cmd.Context(), f) },
+					event: func(d admin.Delivery) string { return d.Event },
+					table: printDeliveries,
 				}
-				if asJSON {
-					return printJSON(cmd.OutOrStdout(), list)
-				}
-				if err := printDeliveries(cmd.OutOrStdout(), list); err != nil {
-					return err
-				}
-				more(cmd.OutOrStdout(), len(list), f.Limit, func() string { return list[len(list)-1].Event })
-				return nil
+				return l.print(cmd, asJSON, &f.Before, &f.Limit)
 			})
 		},
 	}

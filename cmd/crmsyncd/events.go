@@ -41,20 +41,12 @@ func (c *cli) eventsList() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				list, err := pages(asJSON && !cmd.Flags().Changed("limit"), &f.Before, &f.Limit,
-					func() ([]admin.Event, error) { return ops.Events(cmd.Context(), f) },
-					func(e admin.Event) string { return e.ID })
-				if err != nil {
-					return err
+				l := listing[admin.Event]{
+					ask:   func() ([]admin.Event, error) { return ops.Events(cmd.Context(), f) },
+					event: func(e admin.Event) string { return e.ID },
+					table: printEvents,
 				}
-				if asJSON {
-					return printJSON(cmd.OutOrStdout(), list)
-				}
-				if err := printEvents(cmd.OutOrStdout(), list); err != nil {
-					return err
-				}
-				more(cmd.OutOrStdout(), len(list), f.Limit, func() string { return list[len(list)-1].ID })
-				return nil
+				return l.print(cmd, asJSON, &f.Before, &f.Limit)
 			})
 		},
 	}
@@ -68,36 +60,6 @@ func (c *cli) eventsList() *cobra.Command {
 	f.IntVar(&limit, "limit", 100, "at most so many")
 	f.BoolVar(&asJSON, "json", false, "print JSON; all of them unless --limit is given")
 	return cmd
-}
-
-const pageSize = 1000
-
-// pages asks for one listing or, where all is wanted, for page after page.
-func pages[T any](all bool, before *uint64, limit *int, ask func() ([]T, error), id func(T) string) ([]T, error) {
-	if !all {
-		return ask()
-	}
-	out := []T{}
-	for *limit = pageSize; ; {
-		list, err := ask()
-		if err != nil {
-			return nil, err
-		}
-		out = append(out, list...)
-		if len(list) < pageSize {
-			return out, nil
-		}
-		if *before, err = store.ParseEventID(id(list[len(list)-1])); err != nil {
-			return nil, err
-		}
-	}
-}
-
-// more tells how to see the rest of a listing that was cut.
-func more(w io.Writer, n, limit int, last func() string) {
-	if limit > 0 && n >= limit {
-		fmt.Fprintf(w, "there may be more: add --before %s, or --limit\n", last())
-	}
 }
 
 func printEvents(w io.Writer, list []admin.Event) error {
@@ -225,31 +187,4 @@ func eventIDs(args []string) ([]uint64, error) {
 		seqs = append(seqs, seq)
 	}
 	return seqs, nil
-}
-
-func parseBefore(s string) (uint64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	seq, err := store.ParseEventID(s)
-	if err != nil {
-		return 0, coded{exitUsage, err}
-	}
-	return seq, nil
-}
-
-// parseTime reads a date, a time, or a length of time before now.
-func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if d, err := time.ParseDuration(s); err == nil {
-		return time.Now().Add(-d), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usage("%q is no time; write 2026-03-04, 2026-03-04T09:30:00Z or 2h", s)
 }

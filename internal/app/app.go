@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -252,8 +253,8 @@ func (w watched) Settle(ctx context.Context, updates []store.Update) error {
 }
 
 // Reload builds everything new from the settings file and swaps it in. On
-// problems nothing changes; they are kept for the status. Addresses and
-// data_dir need a restart; a changed one is among the problems as a warning.
+// problems nothing changes; they are kept for the status. Addresses, data_dir,
+// limits, log and trusted_proxies need a restart, which the log says.
 func (a *App) Reload() diag.Problems {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -265,11 +266,16 @@ func (a *App) Reload() diag.Problems {
 		return problems
 	}
 	old := a.setup.Load().Settings
-	for _, c := range []struct{ name, old, new string }{
-		{"listen", old.Listen, next.Settings.Listen}, {"admin", old.Admin, next.Settings.Admin}, {"data_dir", old.DataDir, next.Settings.DataDir},
+	for name, same := range map[string]bool{
+		"listen":          old.Listen == next.Settings.Listen,
+		"admin":           old.Admin == next.Settings.Admin,
+		"data_dir":        old.DataDir == next.Settings.DataDir,
+		"limits":          old.Limits == next.Settings.Limits,
+		"log":             old.Log == next.Settings.Log,
+		"trusted_proxies": slices.Equal(old.TrustedProxies, next.Settings.TrustedProxies),
 	} {
-		if c.old != c.new {
-			a.log.Warn("this setting needs a restart", "setting", c.name)
+		if !same {
+			a.log.Warn("this setting changed and needs a restart", "setting", name)
 		}
 	}
 	a.setup.Store(next)

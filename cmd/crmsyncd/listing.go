@@ -1,0 +1,87 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// pageSize is how many entries are asked for at a time where all are wanted.
+const pageSize = 1000
+
+// listing is one of the listings, newest event first.
+type listing[T any] struct {
+	ask   func() ([]T, error) // one page, by the filter whose fields print sets
+	event func(T) string      // id of an entry's event
+	table func(io.Writer, []T) error
+}
+
+// print writes a page as a table and says if there may be more or, with
+// --json, everything, unless --limit was given.
+func (l listing[T]) print(cmd *cobra.Command, asJSON bool, before *uint64, limit *int) error {
+	if asJSON && !cmd.Flags().Changed("limit") {
+		return l.printAll(cmd.OutOrStdout(), before, limit)
+	}
+	list, err := l.ask()
+	switch {
+	case err != nil:
+		return err
+	case asJSON:
+		return printJSON(cmd.OutOrStdout(), list)
+	}
+	if err := l.table(cmd.OutOrStdout(), list); err != nil {
+		return err
+	}
+	if *limit > 0 && len(list) >= *limit {
+		fmt.Fprintf(cmd.OutOrStdout(), "there may be more: add --before %s, or --limit\n", l.event(list[len(list)-1]))
+	}
+	return nil
+}
+
+func (l listing[T]) printAll(w io.Writer, before *uint64, limit *int) error {
+	all := []T{}
+	for *limit = pageSize; ; {
+		list, err := l.ask()
+		if err != nil {
+			return err
+		}
+		all = append(all, list...)
+		if len(list) < pageSize {
+			return printJSON(w, all)
+		}
+		if *before, err = store.ParseEventID(l.event(list[len(list)-1])); err != nil {
+			return err
+		}
+	}
+}
+
+func parseBefore(s string) (uint64, error) {
+	if s == "" {
+		return 0, nil
+	}
+	seq, err := store.ParseEventID(s)
+	if err != nil {
+		return 0, coded{exitUsage, err}
+	}
+	return seq, nil
+}
+
+// parseTime reads a date, a time, or a length of time before now.
+func parseTime(s string) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return time.Now().Add(-d), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, usage("%q is no time; write 2026-03-04, 2026-03-04T09:30:00Z or 2h", s)
+}
