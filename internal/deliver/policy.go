@@ -16,7 +16,7 @@ type Policy struct {
 	MaxAttempts int
 	// BackoffMin and BackoffMax bound the wait between attempts; 0: 5 s and 1 h.
 	BackoffMin, BackoffMax time.Duration
-	// ParkedProbe is how often a parked connector is tried; 0: 5 min.
+	// ParkedProbe is how often a connector with bad credentials is tried; 0: 5 min.
 	ParkedProbe time.Duration
 }
 
@@ -78,11 +78,16 @@ func judge(e *connectors.Error) verdict {
 	return retry
 }
 
+// exhaustedProbe is how often a connector is tried whose day or month is used up.
+const exhaustedProbe = 30 * time.Minute
+
 // pause says for how long an account-wide error stops the connector, and
 // whether it is parked: nothing but time or a person mends it.
 func (p Policy) pause(e *connectors.Error, failures int) (wait time.Duration, parked bool) {
 	switch {
-	case e.Kind == connectors.Auth || e.Park:
+	case e.Park:
+		return max(e.Wait, exhaustedProbe), true
+	case e.Kind == connectors.Auth:
 		return max(e.Wait, p.ParkedProbe), true
 	case e.Wait > 0:
 		return e.Wait + rand.N(e.Wait/10+time.Millisecond), false
