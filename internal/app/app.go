@@ -149,16 +149,7 @@ func (a *App) Desk() *admin.Desk { return a.desk }
 func (a *App) Run(ctx context.Context) error {
 	s := a.setup.Load().Settings
 	limits := receiving(s.Limits)
-	rcv := receiver.New(receiver.Options{
-		Sources: func() map[string]receiver.Source { return a.setup.Load().receiving },
-		Append:  a.append, Limits: limits, TrustedProxies: s.TrustedProxies, Log: a.log, Observe: a.metrics.received,
-	})
-	public := receiver.Server(rcv, limits)
-	private := &http.Server{Handler: admin.Handler(a.desk, a.metrics.handler()), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	for _, srv := range []*http.Server{public, private} {
-		srv.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
-	}
-
+	public, private := a.servers(limits)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var running sync.WaitGroup
@@ -187,20 +178,34 @@ func (a *App) Run(ctx context.Context) error {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Delivery.Drain)
 	defer cancel()
 	errs := []error{}
+	stopDelivering() // its drain time runs beside that of the webhooks
 	if err := public.Shutdown(end); err != nil {
 		errs = append(errs, public.Close())
 	}
-	stopDelivering()
-	shut := make(chan struct{})
-	go func() { running.Wait(); close(shut) }()
 	_ = private.Shutdown(end)
-	<-shut
+	running.Wait()
 	errs = append(errs, a.ledger.Close())
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		errs = append(errs, cause)
 	}
 	a.log.Info("stopped")
 	return errors.Join(errs...)
+}
+
+// servers are that of the webhooks and that of the admin side.
+func (a *App) servers(limits receiver.Limits) (public, private *http.Server) {
+	public = receiver.Server(receiver.New(receiver.Options{
+		Sources: func() map[string]receiver.Source { return a.setup.Load().receiving },
+		Append:  a.append, Limits: limits, TrustedProxies: a.setup.Load().Settings.TrustedProxies, Log: a.log, Observe: a.metrics.received,
+	}), limits)
+	private = &http.Server{
+		Handler:           admin.Handler(a.desk, a.metrics.handler()),
+		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
+	}
+	for _, srv := range []*http.Server{public, private} {
+		srv.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
+	}
+	return public, private
 }
 
 func (a *App) append(ctx context.Context, e store.Event) (store.Receipt, error) {
