@@ -8,8 +8,9 @@ export CGO_ENABLED ?= 0
 TOOL := $(GO) tool -modfile=internal/tools/go.mod
 FUZZTIME ?= 20s
 BENCHTIME ?= 3s
+SOAK ?= 60s
 
-.PHONY: all build help test race check demo bench fuzz golden clean
+.PHONY: all build help test race check demo bench fuzz soak golden clean
 
 all: build
 
@@ -47,6 +48,9 @@ fuzz: ## every fuzz target for FUZZTIME (20s)
 			echo "$$pkg $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 20x -parallel 2 $$pkg; \
 		done; \
 	done
+
+soak: ## kill and disturb it for SOAK (60s): no event lost, doubled or out of order
+	SOAK=$(SOAK) $(GO) test -run TestSoak -count=1 -v -timeout 30m ./cmd/crmsyncd
 
 golden: ## write the golden files anew
 	$(GO) test ./mapping ./config ./sources/telli ./cmd/crmsyncd ./docs -update

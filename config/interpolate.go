@@ -189,6 +189,9 @@ var (
 	references = regexp.MustCompile(`^[\s"'\[,]*\$\{[^}]*\}([\s"'\[,\]}]*(\$\{[^}]*\})?)*\s*(#.*)?$`)
 )
 
+// passwordInURL is an address with a user and a password.
+var passwordInURL = regexp.MustCompile(`://[^/\s:@]*:[^/\s@]+@`)
+
 // secretLines finds the lines that hold a secret written out: the value of a
 // key that sounds like one, with everything indented below it. It looks at the
 // text, so that it also works where the YAML is broken, and rather finds too
@@ -199,6 +202,9 @@ func secretLines(text []byte) map[int]bool {
 	for i, line := range strings.Split(string(text), "\n") {
 		content := strings.TrimLeft(line, " \t")
 		indent := len(line) - len(content)
+		if passwordInURL.MatchString(line) {
+			found[i+1] = true
+		}
 		switch {
 		case strings.TrimSpace(content) == "" || content[0] == '#':
 			continue

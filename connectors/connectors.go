@@ -24,9 +24,10 @@ type Connector interface {
 
 	// Write applies changes; one Result per Change, in order. Partial failure
 	// is normal. The changes of one call concern different records; those of
-	// the same Lane are applied in their order. The error
-	// is for the call as a whole: then no change's outcome is known to have
-	// been applied unless its Result says so.
+	// the same Lane are applied in their order: behind one that must be tried
+	// again none is sent in a later request, but has CodeHeld. The error is for
+	// the call as a whole: then no change's outcome is known to have been
+	// applied unless its Result says so.
 	Write(ctx context.Context, changes []Change) ([]Result, error)
 }
 

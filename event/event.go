@@ -7,6 +7,7 @@ package event
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"time"
 )
@@ -207,6 +208,17 @@ func (e *Event) Lane() string {
 	return ""
 }
 
+// statusLadder is the order of contact statuses that changed in the same
+// second, as vendors give whole seconds; a word that is not there stands below.
+var statusLadder = []string{"new", "open", "pending", "reached", "closed"}
+
+func (e *Event) statusRank() uint8 {
+	if e.Contact == nil {
+		return 0
+	}
+	return uint8(slices.Index(statusLadder, e.Contact.Status) + 1)
+}
+
 // Rank orders events of the same instant: a later state of a call or contact
 // has the higher rank. It is between 0 and 255.
 func (e *Event) Rank() uint8 {
@@ -226,7 +238,9 @@ func (e *Event) Rank() uint8 {
 			return 55
 		}
 		return 60
-	case ContactStatusChanged, ConversationClosed:
+	case ContactStatusChanged:
+		return 70 + e.statusRank()
+	case ConversationClosed:
 		return 70
 	case Unknown:
 		return 0

@@ -80,6 +80,26 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+func TestRank(t *testing.T) {
+	t.Parallel()
+	last := uint8(0)
+	for _, status := range []string{"surprise", "new", "pending", "reached", "closed"} {
+		e := event.Event{Type: event.ContactStatusChanged, Contact: &event.Contact{Status: status}}
+		if e.Rank() <= last {
+			t.Errorf("status %s has rank %d, want more than %d", status, e.Rank(), last)
+		}
+		last = e.Rank()
+	}
+	last = 0
+	for _, typ := range []event.Type{event.Unknown, event.CallCreated, event.CallRinging, event.CallAnswered, event.CallTransferred, event.CallEnded} {
+		e := event.Event{Type: typ, Call: &event.Call{Status: "completed"}}
+		if typ != event.Unknown && e.Rank() <= last {
+			t.Errorf("%s has rank %d, want more than %d", typ, e.Rank(), last)
+		}
+		last = e.Rank()
+	}
+}
+
 func TestLane(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -28,7 +29,10 @@ func (c *cli) deliveriesList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f := store.DeliveryFilter{State: store.State(state), Connector: connector, Limit: limit}
-			var err error
+			err := errors.Join(oneOf("--state", f.State, store.Waiting, store.Done, store.Dead, store.Discarded), atLeastOne(limit))
+			if err != nil {
+				return coded{exitUsage, err}
+			}
 			if f.Before, err = parseBefore(before); err != nil {
 				return err
 			}
@@ -182,6 +186,9 @@ func (c *cli) deliveriesDiscard() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids, err := deliveryIDs(args)
+			if err == nil && reason == "" {
+				err = usage("say why with --reason; it is kept with the deliveries")
+			}
 			if err != nil {
 				return err
 			}
@@ -195,7 +202,6 @@ func (c *cli) deliveriesDiscard() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries (required)")
-	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
 

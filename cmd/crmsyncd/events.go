@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -30,7 +31,12 @@ func (c *cli) eventsList() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f := store.EventFilter{State: store.State(state), Source: source, Type: event.Type(typ), Limit: limit}
-			var err error
+			err := errors.Join(
+				oneOf("--state", f.State, store.Waiting, store.Done, store.Unmatched, store.Quarantined, store.Dead),
+				oneOf("--type", f.Type, event.Types...), atLeastOne(limit))
+			if err != nil {
+				return coded{exitUsage, err}
+			}
 			if f.Since, err = parseTime(since); err != nil {
 				return err
 			}
@@ -148,6 +154,9 @@ func (c *cli) eventsDiscard() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			seqs, err := eventIDs(args)
+			if err == nil && reason == "" {
+				err = usage("say why with --reason; it is kept with the deliveries")
+			}
 			if err != nil {
 				return err
 			}
@@ -173,7 +182,6 @@ func (c *cli) eventsDiscard() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries (required)")
-	_ = cmd.MarkFlagRequired("reason")
 	return cmd
 }
 

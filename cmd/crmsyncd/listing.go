@@ -1,12 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -57,6 +61,30 @@ func (l listing[T]) printAll(w io.Writer, before *uint64, limit *int) error {
 			return err
 		}
 	}
+}
+
+// oneOf refuses a value that is none of those known, so that a misspelt filter
+// is not taken for an empty answer.
+func oneOf[T ~string](flag string, value T, known ...T) error {
+	if value == "" || slices.Contains(known, value) {
+		return nil
+	}
+	var names []string
+	for _, k := range known {
+		names = append(names, string(k))
+	}
+	hint := diag.DidYouMean(string(value), names)
+	if hint == "" {
+		hint = "it is one of " + strings.Join(names, ", ")
+	}
+	return fmt.Errorf("%s: there is no %q; %s", flag, value, hint)
+}
+
+func atLeastOne(limit int) error {
+	if limit < 1 {
+		return errors.New("--limit wants 1 or more")
+	}
+	return nil
 }
 
 func parseBefore(s string) (uint64, error) {

@@ -132,7 +132,11 @@ func payload(stdin io.Reader, file, sample string, sampler sources.Sampler, n in
 	case sampler == nil:
 		return nil, usage("this source has no built-in samples; give a payload with --file")
 	}
-	return sampler.Sample(sample, 17+n, at)
+	body, err := sampler.Sample(sample, 17+n, at)
+	if err != nil {
+		return nil, coded{exitUsage, err}
+	}
+	return body, nil
 }
 
 func newMessageID() string { return "msg_" + rand.Text() }

@@ -36,6 +36,10 @@ Exit codes: 0 stopped; 74 input/output; 75 another instance runs;
 }
 
 func serve(ctx context.Context, path string, stderr io.Writer) error {
+	// Before all that takes time: a reload during the start would end it.
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
 	logger := func(l config.Log) *slog.Logger { return newLog(stderr, l) }
 	setup, problems := app.Build(path, version, logger)
 	if err := problems.Err(); err != nil {
@@ -47,9 +51,6 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
 	go func() {
 		for {
 			select {

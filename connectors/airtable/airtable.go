@@ -129,8 +129,8 @@ func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]c
 	c.prepare(ctx, items)
 	c.lookForTwins(ctx, items)
 	c.keepLinks(ctx, items)
-	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart}.
-		Run(open(items), func(batch []*item) {
+	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart, Err: (*item).err, Fail: (*item).fail}.
+		Run(items, func(batch []*item) {
 			connectors.Isolate(ctx, batch, c.send, func(i *item, err *connectors.Error) { i.fail(err) })
 		})
 	c.nameDuplicates(ctx, items)

@@ -34,6 +34,8 @@ func (i *item) class() string {
 
 func (i *item) lane() string { return i.change.Lane }
 
+func (i *item) err() *connectors.Error { return i.result.Err }
+
 // apart is what must be there once in a request.
 func (i *item) apart() string {
 	if i.id != "" {
@@ -59,10 +61,6 @@ func (i *item) fail(err *connectors.Error) {
 		own.Code, own.Message = noTarget, "a row to link to is gone"
 	}
 	i.result.Err = &own
-}
-
-func open(items []*item) []*item {
-	return slices.DeleteFunc(slices.Clone(items), func(i *item) bool { return i.done })
 }
 
 // prepare makes the values right and decides how each change is written.

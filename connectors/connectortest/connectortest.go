@@ -77,6 +77,7 @@ func Test(t *testing.T, h Harness) {
 		{"lost reply on create without a key leaves one record after a retry", lostKeyless},
 		{"a retry that comes too early is put off", tooEarly},
 		{"one bad record of a batch does not keep out the others", partial},
+		{"behind a change that failed no later one of its lane is made", inLane},
 		{"an unknown field is invalid and the nearest is named", unknownField},
 		{"a value of the wrong type is invalid and not shown", wrongValue},
 		{"401 is auth and concerns the account", refused401},

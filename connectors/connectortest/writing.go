@@ -2,6 +2,7 @@ package connectortest
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -263,6 +264,44 @@ func thousand(t *testing.T, b *bench) {
 	for _, r := range records {
 		if len(r.Links) != 1 {
 			t.Fatalf("call %s has %d links, want 1", r.ID, len(r.Links))
+		}
+	}
+}
+
+func inLane(t *testing.T, b *bench) {
+	const calls = 210 // more than one request of any CRM takes
+	b.must(t, b.call(0, ""))
+	var changes []connectors.Change
+	for n := range calls {
+		c := b.call(n+1, "")
+		c.Lane = "a"
+		changes = append(changes, c)
+	}
+	other := b.call(calls+1, "")
+	other.Lane = "b"
+	b.fault(t, map[string]any{"status": 500, "method": http.MethodPost, "path": "/batch/", "rate": 1})
+	b.fault(t, map[string]any{"status": 500, "method": http.MethodPatch, "rate": 1})
+	first, later := 0, 0
+	for n, r := range b.write(t, append(changes, other)...) {
+		switch {
+		case r.Err == nil || r.ID != "":
+			t.Fatalf("change %d: got id %q, want an error", n, r.ID)
+		case r.Err.Code == connectors.CodeHeld:
+			later++
+		case later > 0 && n < calls:
+			t.Fatalf("change %d was sent after others of its lane were held", n)
+		default:
+			first++
+		}
+	}
+	if first < 2 || later < calls/2 {
+		t.Errorf("%d changes were tried and %d held, want one request's and all others of the lane", first, later)
+	}
+	b.noFaults(t)
+	b.must(t, changes...)
+	for n, r := range b.records(t, b.Calls.Object)[1:] {
+		if want := fmt.Sprintf("call-%d", n+1); r.Fields[b.Calls.Key] != want {
+			t.Fatalf("record %d is %v, want %s", n, r.Fields[b.Calls.Key], want)
 		}
 	}
 }

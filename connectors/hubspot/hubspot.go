@@ -147,8 +147,8 @@ func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]c
 	}
 	c.prepare(ctx, items)
 	c.lookForTwins(ctx, items)
-	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart}.
-		Run(open(items), func(batch []*item) { c.writePart(ctx, batch) })
+	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart, Err: (*item).err, Fail: (*item).fail}.
+		Run(items, func(batch []*item) { c.writePart(ctx, batch) })
 	c.link(ctx, items)
 	return results, nil
 }

@@ -147,10 +147,13 @@ func (c *Connector) owner(ctx context.Context, email string) (string, *connector
 			return "", err
 		}
 		if len(answer.Results) == 0 {
-			return "", &connectors.Error{Kind: connectors.Invalid, Field: ownerField, Code: "NO_SUCH_OWNER", Message: "no user of this HubSpot account has the e-mail address"}
+			return "", nil // kept as well, or every record with it would ask again
 		}
 		return answer.Results[0].ID, nil
 	})
+	if id == "" && err == nil {
+		err = &connectors.Error{Kind: connectors.Invalid, Field: ownerField, Code: "NO_SUCH_OWNER", Message: "no user of this HubSpot account has the e-mail address"}
+	}
 	return id, connectors.AsError(err)
 }
 

@@ -3,7 +3,6 @@ package hubspot
 import (
 	"context"
 	"net/http"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -38,6 +37,8 @@ func (i *item) class() string {
 
 func (i *item) lane() string { return i.change.Lane }
 
+func (i *item) err() *connectors.Error { return i.result.Err }
+
 // guarded tells whether HubSpot itself refuses a second record with the values:
 // contacts are unique by e-mail, so their creation may be repeated.
 func (i *item) guarded() bool { return isContacts(i.change.Object) && i.props["email"] != "" }
@@ -47,10 +48,6 @@ func (i *item) fail(err *connectors.Error) {
 		err = missingName() // HubSpot does not say so
 	}
 	i.result.Err, i.done = err, true
-}
-
-func open(items []*item) []*item {
-	return slices.DeleteFunc(slices.Clone(items), func(i *item) bool { return i.done })
 }
 
 // prepare makes the values right and decides how each change is written.

@@ -15,8 +15,8 @@ import (
 )
 
 // Handler serves ops as JSON below /api/, /healthz, /readyz and, if metrics is
-// not nil, /metrics. It answers only to loopback names in Host and to no
-// cross-origin request, as pages in an administrator's browser must not
+// not nil, /metrics. Over TCP it answers only to loopback names in Host, and to
+// no cross-origin request, as pages in an administrator's browser must not
 // reach it.
 func Handler(ops Operations, metrics http.Handler) http.Handler {
 	h := &handler{ops}
@@ -47,7 +47,8 @@ func localOnly(next http.Handler) http.Handler {
 			host = h
 		}
 		ip := net.ParseIP(strings.Trim(host, "[]"))
-		if host != "localhost" && host != "crmsyncd" && (ip == nil || !ip.IsLoopback()) {
+		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+		if onSocket := local != nil && local.Network() == "unix"; !onSocket && host != "localhost" && host != "crmsyncd" && (ip == nil || !ip.IsLoopback()) {
 			fail(w, http.StatusMisdirectedRequest, "the admin side answers to loopback names only")
 			return
 		}

@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/config"
@@ -111,14 +112,16 @@ func (a *App) listen(s *config.Settings) (err error) {
 }
 
 // listenAdmin listens on host:port or unix:/path. A socket file left behind
-// by a daemon that was killed is removed; the ledger's lock has shown that no
-// other one runs on this data.
+// by a daemon that was killed is removed; one at which somebody answers is not.
 func listenAdmin(address string) (net.Listener, error) {
 	path, ok := strings.CutPrefix(address, "unix:")
 	if !ok {
 		return net.Listen("tcp", address)
 	}
 	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
+		if c, err := net.Dial("unix", path); err == nil {
+			return nil, errors.Join(&os.PathError{Op: "listen", Path: path, Err: syscall.EADDRINUSE}, c.Close())
+		}
 		if err := os.Remove(path); err != nil {
 			return nil, err
 		}

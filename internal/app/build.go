@@ -147,6 +147,9 @@ func mappingFiles(settings *config.Settings) ([]mapping.File, diag.Problems) {
 		paths = nil
 		for _, e := range entries {
 			name := e.Name()
+			if strings.HasPrefix(name, ".") {
+				continue // editors and file systems leave such behind
+			}
 			if ext := filepath.Ext(name); (ext == ".yaml" || ext == ".yml") && !strings.HasSuffix(strings.TrimSuffix(name, ext), "_test") && !e.IsDir() {
 				paths = append(paths, filepath.Join(path, name))
 			}

@@ -1,6 +1,8 @@
 package app
 
 import (
+	"strings"
+
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/connectors/airtable"
@@ -40,7 +42,7 @@ func newSourceType[C any, S sources.Source](open func(name string, c C, country 
 			}
 			s, err := open(b.Name, c, d.Country)
 			if err != nil {
-				return nil, diag.Problems{b.Node.Problem(err.Error(), "")}
+				return nil, diag.Problems{refused(b, err)}
 			}
 			return s, nil
 		},
@@ -68,11 +70,24 @@ func newConnectorType[C any](open func(C, connectors.Options) (connectors.Connec
 			}
 			conn, err := open(c, o)
 			if err != nil {
-				return nil, diag.Problems{b.Node.Problem(err.Error(), "")}
+				return nil, diag.Problems{refused(b, err)}
 			}
 			return conn, nil
 		},
 	}
+}
+
+// refused is a vendor's error about its settings, at the setting that it names
+// first, as in "signing_secret: too short".
+func refused(b config.Block, err error) diag.Problem {
+	setting, what, named := strings.Cut(err.Error(), ": ")
+	n := b.Node.Get(setting)
+	if !named || n == nil {
+		return b.Node.Problem(err.Error(), "")
+	}
+	p := n.Problem(setting+": "+what, "")
+	p.Line = "" // it may hold a secret
+	return p
 }
 
 // SourceTypes and ConnectorTypes give the vendors' settings by type, for the

@@ -116,12 +116,13 @@ func (d *Deliverer) Wake() {
 }
 
 // WakeAll also has every connector look for due deliveries, as after a retry
-// by hand.
+// by hand; a parked one is tried at once, as its cause may be mended.
 func (d *Deliverer) WakeAll() {
 	d.Wake()
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for _, t := range d.targets {
+		t.unpark()
 		t.planned(0)
 	}
 }

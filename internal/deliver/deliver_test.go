@@ -306,6 +306,16 @@ func TestDeliver(t *testing.T) {
 			t.Errorf("condition %+v, want ok", c)
 		}
 	})
+	story(t, "a retry by hand has a parked connector tried at once", func(t *testing.T, b *bench) {
+		b.crm.down = &connectors.Error{Kind: connectors.Auth, Account: true, Message: "401"}
+		b.call("1", 0)
+		time.Sleep(time.Second)
+		b.crm.mu.Lock()
+		b.crm.down = nil
+		b.crm.mu.Unlock()
+		b.d.WakeAll()
+		b.settled(time.Second)
+	})
 	story(t, "two contacts with one number become one record, not two", func(t *testing.T, b *bench) {
 		same := func(e *event.Event) { e.Contact.Phone = "+493000" }
 		b.call("1", 0, same)

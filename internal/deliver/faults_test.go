@@ -191,6 +191,70 @@ rules:
 	})
 }
 
+func TestLaneBehindAFailure(t *testing.T) {
+	t.Parallel()
+	const text = `
+version: 1
+rules:
+  - name: calls
+    on: call.ended
+    to: crm
+    records:
+      - object: calls
+        match: [id, number]
+        fields: {id: =call.id, number: =call.from}
+`
+	storyOf(t, "a call whose look-up fails is made before the later ones of its contact", text, func(t *testing.T, b *bench) {
+		failures := 0
+		b.d.Reload(setup(t, &oddCRM{crm: b.crm, find: func(m []connectors.Match, f []connectors.Found, err error) ([]connectors.Found, error) {
+			if m[0].Keys[0][0].Value == "c001" && failures < 3 {
+				failures++
+				f[0] = connectors.Found{Err: &connectors.Error{Kind: connectors.Transient}}
+			}
+			return f, err
+		}}, text))
+		for n := range 3 {
+			b.call("1", n, func(e *event.Event) { e.Call.From = fmt.Sprint("+49301", n) })
+		}
+		b.settled(5 * time.Minute)
+		if got := b.crm.column("calls", "id"); got != "c001 c002 c003" || failures != 3 {
+			t.Errorf("calls %s after %d failures, want them in order", got, failures)
+		}
+	})
+	story(t, "a change that the connector held back costs its delivery nothing", func(t *testing.T, b *bench) {
+		failures := 0
+		b.crm.fault = func(c connectors.Change) *connectors.Error {
+			switch {
+			case c.Object != "calls" || failures >= 3:
+				return nil
+			case c.Fields["id"] == "c001":
+				failures++
+				return &connectors.Error{Kind: connectors.Transient}
+			}
+			return &connectors.Error{Kind: connectors.Transient, Code: connectors.CodeHeld}
+		}
+		first, second := b.call("1", 0), b.call("1", 1)
+		b.settled(5 * time.Minute)
+		if d, e := b.delivery(first), b.delivery(second); d.Attempts == 0 || e.Attempts != 0 || b.crm.column("calls", "id") != "c001 c002" {
+			t.Errorf("%d and %d attempts, calls %s; want none counted for the second and both in order", d.Attempts, e.Attempts, b.crm.column("calls", "id"))
+		}
+	})
+	story(t, "a change that is held back for no visible reason waits its time", func(t *testing.T, b *bench) {
+		b.crm.fault = func(c connectors.Change) *connectors.Error {
+			return &connectors.Error{Kind: connectors.Transient, Code: connectors.CodeHeld}
+		}
+		b.call("1", 0)
+		time.Sleep(time.Minute)
+		if b.crm.writes > 20 {
+			t.Errorf("%d writes in a minute", b.crm.writes)
+		}
+		b.crm.mu.Lock()
+		b.crm.fault = nil
+		b.crm.mu.Unlock()
+		b.settled(time.Hour)
+	})
+}
+
 func TestOutage(t *testing.T) {
 	t.Parallel()
 	story(t, "look-ups that all fail are an outage", func(t *testing.T, b *bench) {

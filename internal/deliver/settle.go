@@ -35,6 +35,9 @@ func (w *wave) settle(ctx context.Context) {
 		w.t.d.meter.Attempted(w.t.name, r, n)
 	}
 	w.t.d.meter.Wave(w.t.name, len(w.jobs), time.Since(w.begun))
+	if results["deferred"] == len(w.jobs) {
+		w.t.rest(time.Now())
+	}
 	if !interrupted {
 		w.t.fared(w.setup.Policy, w.account, w.succeeded, w.answered)
 	}

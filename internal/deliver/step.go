@@ -72,6 +72,7 @@ func (w *wave) step(ctx context.Context, items []item) {
 	groups, err := w.group(ctx, items)
 	if err == nil {
 		groups = append(groups, w.find(ctx, groups)...)
+		w.holdGroups(groups)
 		err = w.fill(ctx, groups)
 	}
 	groups = slices.DeleteFunc(groups, func(g *group) bool { return g.out })
@@ -84,6 +85,21 @@ func (w *wave) step(ctx context.Context, items []item) {
 	}
 	if len(groups) > 0 {
 		w.write(ctx, groups)
+	}
+}
+
+// holdGroups takes out what is behind a delivery of its lane that could not be
+// looked up: it must not be written first.
+func (w *wave) holdGroups(groups []*group) {
+	for again := true; again; {
+		again = false
+		w.holdLanes()
+		for _, g := range groups {
+			if !g.out && slices.ContainsFunc(g.items, func(it item) bool { return it.job.state != open }) {
+				g.deferAll()
+				again = true
+			}
+		}
 	}
 }
 

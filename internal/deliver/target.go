@@ -94,6 +94,15 @@ func (t *target) resume() {
 	t.poke()
 }
 
+// unpark has a parked connector tried at once.
+func (t *target) unpark() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.parked {
+		t.pausedUntil = time.Time{}
+	}
+}
+
 func (t *target) condition() Condition {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -238,6 +247,18 @@ func (t *target) claim(by turn, mine map[string]bool, keys []string) bool {
 		mine[k] = true
 	}
 	return true
+}
+
+// standstill is how long a connector rests after a wave in which everything
+// had to wait for something else: it must not ask for the same at once again.
+const standstill = 50 * time.Millisecond
+
+func (t *target) rest(now time.Time) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if till := now.Add(standstill); t.pausedUntil.Before(till) {
+		t.pausedUntil = till
+	}
 }
 
 // fared takes note of how the account did in a wave: whether it took a record,

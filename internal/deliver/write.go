@@ -162,6 +162,9 @@ func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
 		w.remember(g, c, r)
 	}
 	if r.Err == nil {
+		if g.another {
+			r.URL = "" // the delivery names the first record
+		}
 		for _, it := range g.items {
 			w.done(it, r)
 			r.Created = false // by the first of them
@@ -179,6 +182,8 @@ func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
 		w.links[attemptKey(g.linkKeys[0])] = since.UTC().Format(time.RFC3339Nano)
 	}
 	switch {
+	case r.Err.Code == connectors.CodeHeld && r.ID == "" && w.stuck(c.Lane):
+		g.deferAll() // it was not its turn, which costs no attempt
 	case r.Err.Kind == connectors.NotFound && g.known() && r.ID == "":
 		w.gone(g)
 	case r.Err.Kind == connectors.Conflict && !g.known() && len(r.Err.IDs) == 1 && len(g.linkKeys) > 0:
@@ -197,6 +202,12 @@ func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
 	default:
 		w.failAll([]*group{g}, r.Err)
 	}
+}
+
+// stuck reports whether a delivery of the lane failed: those behind it come
+// after it, so that they need no wait of their own.
+func (w *wave) stuck(lane string) bool {
+	return slices.ContainsFunc(w.jobs, func(j *job) bool { return j.d.Lane == lane && j.state == failed })
 }
 
 // part has deliveries go by themselves the next time, of whose values one was
@@ -262,7 +273,10 @@ func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
 // done notes what became of an item's record.
 func (w *wave) done(it item, r connectors.Result) {
 	rec := &it.job.d.Records[it.step]
-	rec.URL, rec.Attempted = r.URL, time.Time{}
+	rec.Attempted = time.Time{}
+	if r.URL != "" {
+		rec.URL = r.URL
+	}
 	switch {
 	case r.Created && rec.Action != "updated":
 		rec.Action = "created"

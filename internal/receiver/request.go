@@ -68,6 +68,12 @@ func isPlain(encodings []string) bool {
 	return true
 }
 
+// drain reads some of what a sender still sends. One that writes everything
+// before it reads would otherwise find its connection reset instead of the answer.
+func drain(body io.Reader, most int64) {
+	_, _ = io.CopyN(io.Discard, body, most)
+}
+
 // body reads the body whole, within limit bytes, the time for bodies and the
 // memory for all of them. On failure the answer has a status. release gives
 // the memory back and is never nil.
@@ -81,6 +87,8 @@ func (r *Receiver) body(w http.ResponseWriter, req *http.Request, limit int64) (
 	tooLarge := refused(http.StatusRequestEntityTooLarge, "too_large", "body too large")
 	tooLarge.close = true
 	if req.ContentLength > limit {
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.Limits.BodyTime))
+		drain(req.Body, limit)
 		return nil, release, tooLarge
 	}
 	// Errors mean a connection without deadlines, as in tests with a recorder.
@@ -99,6 +107,7 @@ func (r *Receiver) body(w http.ResponseWriter, req *http.Request, limit int64) (
 		buf = buf[:len(buf)+n]
 		switch {
 		case int64(len(buf)) > limit:
+			drain(req.Body, limit)
 			return nil, release, tooLarge
 		case err == io.EOF:
 			// While the event is being stored nothing is read; a deadline that

@@ -60,7 +60,7 @@ func (s *Sandbox) reset() {
 	s.journal.reset()
 }
 
-// addFaults takes a list of faults, or one alone.
+// addFaults takes a list of faults, or one alone; an empty list ends all.
 func (s *Sandbox) addFaults(body []byte) answer {
 	body = bytes.TrimSpace(body)
 	if len(body) > 0 && body[0] == '{' {
@@ -82,6 +82,9 @@ func (s *Sandbox) addFaults(body []byte) answer {
 		if err := f.check(); err != nil {
 			return plainError(http.StatusBadRequest, err.Error())
 		}
+	}
+	if len(add) == 0 {
+		s.faults.clear()
 	}
 	s.faults.set(add)
 	return jsonAnswer(http.StatusOK, s.faults.list())

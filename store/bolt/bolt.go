@@ -28,7 +28,7 @@ import (
 )
 
 // mend is what a person does about a damaged file.
-const mend = "`crmsyncd ledger restore` to bring back a backup"
+const mend = "a backup of the file, or move it away to begin with an empty ledger"
 
 // Options say where the ledger is and who hears of it.
 type Options struct {

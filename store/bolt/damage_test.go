@@ -188,7 +188,7 @@ func TestDamage(t *testing.T) {
 			o := options(path)
 			o.Init = true
 			_, err := Open(o)
-			if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "crmsyncd ledger restore") {
+			if !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "a backup of the file") {
 				t.Fatalf("want ErrCorrupt with the mend, got %v", err)
 			}
 			if info, err := os.Stat(path); err != nil || info.Size() != c.size {
