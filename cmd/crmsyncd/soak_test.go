@@ -86,7 +86,7 @@ func TestSoak(t *testing.T) {
 
 func newSoak(t *testing.T, seed uint64) *soak {
 	s := &soak{t: t, seed: seed, p: &process{t: t, dir: t.TempDir()}, begin: time.Now().Add(-20 * time.Hour).Truncate(time.Second)}
-	s.sb = sandbox.New(sandbox.Options{Unlimited: true, SearchDelay: 500 * time.Millisecond})
+	s.sb = sandbox.New(sandbox.Options{Unlimited: true, SearchDelay: 1500 * time.Millisecond})
 	server := httptest.NewServer(s.sb)
 	t.Cleanup(server.Close)
 	s.crm, s.listen, s.private = server.URL, address(t), "unix:"+filepath.Join(s.p.dir, "admin.sock")
@@ -100,7 +100,7 @@ delivery: {backoff_min: 100ms, backoff_max: 1s, drain: 3s}
 sources:
   telli: {type: telli, signing_secret: "%s"}
 connectors:
-  hubspot: {type: hubspot, access_token: pat-eu1-secret-token, base_url: %s/hubspot, requests_per_10s: 100000, timeout: 1s, search_lag: 1s}
+  hubspot: {type: hubspot, access_token: pat-eu1-secret-token, base_url: %s/hubspot, requests_per_10s: 100000, timeout: 1s, search_lag: 2s}
   airtable: {type: airtable, access_token: pat-secret-token, base: appCrmsyncdDemo00, base_url: %s/airtable, requests_per_second: 10000, timeout: 1s}
 `, s.listen, s.private, testSecret, s.crm, s.crm)
 	s.write("config.yaml", settings)

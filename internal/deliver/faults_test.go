@@ -245,10 +245,10 @@ rules:
 		}
 		b.call("1", 0)
 		time.Sleep(time.Minute)
+		b.crm.mu.Lock()
 		if b.crm.writes > 20 {
 			t.Errorf("%d writes in a minute", b.crm.writes)
 		}
-		b.crm.mu.Lock()
 		b.crm.fault = nil
 		b.crm.mu.Unlock()
 		b.settled(time.Hour)
