@@ -167,6 +167,9 @@ func (c *cli) eventsDiscard() *cobra.Command {
 					if err != nil {
 						return fmt.Errorf("%s: %w", store.EventID(seq), err)
 					}
+					if e.State == store.Quarantined {
+						fmt.Fprintf(cmd.ErrOrStderr(), "%s is in quarantine and goes nowhere: there is nothing to discard\n", e.ID)
+					}
 					for _, d := range e.Deliveries {
 						if d.State == store.Waiting || d.State == store.Dead {
 							ids = append(ids, store.DeliveryID{Seq: seq, Connector: d.Connector})

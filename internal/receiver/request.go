@@ -88,7 +88,7 @@ func (r *Receiver) body(w http.ResponseWriter, req *http.Request, limit int64) (
 	tooLarge.close = true
 	if req.ContentLength > limit {
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(r.Limits.BodyTime))
-		drain(req.Body, limit)
+		drain(req.Body, 4*limit)
 		return nil, release, tooLarge
 	}
 	// Errors mean a connection without deadlines, as in tests with a recorder.
@@ -107,7 +107,7 @@ func (r *Receiver) body(w http.ResponseWriter, req *http.Request, limit int64) (
 		buf = buf[:len(buf)+n]
 		switch {
 		case int64(len(buf)) > limit:
-			drain(req.Body, limit)
+			drain(req.Body, 4*limit)
 			return nil, release, tooLarge
 		case err == io.EOF:
 			// While the event is being stored nothing is read; a deadline that

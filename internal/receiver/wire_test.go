@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -132,4 +133,29 @@ func TestConnectionsBeyondTheLimitAreClosedAtOnce(t *testing.T) {
 	if err := ask(one); err != nil {
 		t.Errorf("the first connection suffered: %v", err)
 	}
+}
+
+// TestTooLarge/a sender that writes everything before it reads gets its 413.
+func TestTooLarge(t *testing.T) {
+	t.Parallel()
+	srv := httptest.NewServer(receiver.New(receiver.Options{
+		Sources: func() map[string]receiver.Source { return map[string]receiver.Source{"s": {Name: "s"}} },
+		Limits:  receiver.Limits{Body: 1 << 20},
+	}))
+	defer srv.Close()
+	conn, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	const size = 4 << 20
+	fmt.Fprintf(conn, "POST /hooks/s HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n", size)
+	if _, err := conn.Write(make([]byte, size)); err != nil {
+		t.Fatalf("the connection was cut while the body was written: %v", err)
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil || resp.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Fatalf("answer %v, %v; want 413", resp, err)
+	}
+	resp.Body.Close()
 }
