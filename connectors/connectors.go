@@ -118,6 +118,17 @@ type Result struct {
 	Err      *Error
 }
 
+// Adjust notes what was done to a field's value to make it fit; "" is nothing.
+func (r *Result) Adjust(field, note string) {
+	if note == "" {
+		return
+	}
+	if r.Adjusted == nil {
+		r.Adjusted = map[string]string{}
+	}
+	r.Adjusted[field] = note
+}
+
 // Schema holds objects by name.
 type Schema map[string]Object
 

@@ -78,12 +78,7 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 		if err != nil {
 			return err
 		}
-		if note != "" {
-			if i.result.Adjusted == nil {
-				i.result.Adjusted = map[string]string{}
-			}
-			i.result.Adjusted[name] = note
-		}
+		i.result.Adjust(name, note)
 		if !skip {
 			i.props[name] = text
 		}
