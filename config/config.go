@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -28,6 +29,7 @@ type Settings struct {
 	Dir  string // its folder
 
 	Listen         string   // host:port for webhooks
+	PublicURL      *url.URL // how senders reach it; nil: as their requests say
 	Admin          string   // host:port on the loopback, or unix:/path
 	DataDir        string   // folder of the ledger
 	Mapping        string   // file or folder
@@ -68,6 +70,24 @@ type Limits struct {
 	StoreTime   time.Duration `yaml:"store_time" doc:"time to get a webhook on disk, beyond which the sender is asked to come back; default 4s"`
 }
 
+// Access is what every source has beside its vendor's settings: whom it
+// admits, and how much it takes.
+type Access struct {
+	Token           []Secret     `yaml:"token" doc:"secret last part of the webhook's address, /hooks/{source}/{token}, or in a header; a list while it is being changed"`
+	TokenHeader     string       `yaml:"token_header" doc:"a further header that may carry the token; Authorization and X-Token always may"`
+	AllowFrom       Networks     `yaml:"allow_from" doc:"addresses that webhooks may come from, such as 192.0.2.7 or 192.0.2.0/24; with a token, both must be right"`
+	Unauthenticated bool         `yaml:"unauthenticated" doc:"take webhooks of a vendor that signs nothing from anybody, without token or addresses; never do that on the internet"`
+	Limits          SourceLimits `yaml:"limits" doc:"what this source takes at most"`
+}
+
+// SourceLimits bound one source; zero fields are no limit of its own.
+type SourceLimits struct {
+	Body     Bytes   `yaml:"body" doc:"largest body; default: limits.body"`
+	Rate     float64 `yaml:"rate" doc:"webhooks a second, beyond which the sender is answered 429; default 0: no limit"`
+	Burst    int     `yaml:"burst" doc:"webhooks that may come at once before rate counts; default: 10 seconds' worth"`
+	InFlight int     `yaml:"in_flight" doc:"webhooks of this source being stored at one time; default: limits.in_flight"`
+}
+
 // Log says what is logged, and how.
 type Log struct {
 	Level  Level  `yaml:"level" doc:"debug, info, warn or error; default info"`
@@ -78,6 +98,7 @@ type Log struct {
 type document struct {
 	Listen         string   `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
 	Admin          string   `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
+	PublicURL      string   `yaml:"public_url" doc:"how senders reach this daemon, such as https://hooks.example.com; needed where a vendor signs the address or is told it, and a proxy in front hides it"`
 	DataDir        string   `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
 	Mapping        string   `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
 	Sources        blocks   `yaml:"sources" doc:"who sends webhooks, by name"`
@@ -158,6 +179,14 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 		}
 	}
 	s.Defaults.Zone = s.Defaults.Timezone.location()
+	if doc.PublicURL != "" {
+		u, err := url.Parse(doc.PublicURL)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
+			problems = append(problems, root.Get("public_url").Problem("wants an http or https address", "write it like https://hooks.example.com"))
+		} else {
+			s.PublicURL = u
+		}
+	}
 	problems = append(problems, s.check(root)...)
 	problems.Sort()
 	return s, problems

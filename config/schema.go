@@ -102,11 +102,8 @@ func schemaOf(t reflect.Type) map[string]any {
 func structSchema(t reflect.Type) map[string]any {
 	properties := map[string]any{}
 	required := []string{}
-	for f := range t.Fields() {
+	for f := range diag.Keys(t) {
 		name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
 		p := schemaOf(f.Type)
 		if doc := f.Tag.Get("doc"); doc != "" {
 			p["description"] = doc

@@ -8,6 +8,7 @@ package sources
 import (
 	"net/http"
 	"net/netip"
+	"net/url"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -16,6 +17,7 @@ import (
 // Request is one webhook as it came, its body read whole.
 type Request struct {
 	Method string
+	URL    *url.URL    // as the sender called it, scheme and host included; nil where an event is read from the ledger
 	Token  string      // last part of the path of POST /hooks/{source}/{token}; "" if there is none
 	Header http.Header // as received
 	Body   []byte      // raw bytes; they must not be changed
@@ -28,6 +30,8 @@ type Request struct {
 type Source interface {
 	// Authenticate returns nil if the request proves its sender, else a
 	// *Refusal. It takes the same time whichever part of a signature is wrong.
+	// Tokens and addresses are a Guard's; a vendor that signs nothing returns
+	// nil always and is Unsigned.
 	Authenticate(*Request) error
 
 	// Parse reads an authentic request. It never fails and never panics: what
@@ -38,12 +42,50 @@ type Source interface {
 }
 
 // Signer is a Source that can make a request which it would accept: for
-// `crmsyncd send`, the demo and tests.
+// `crmsyncd send`, the demo and tests. A Source that is not one asks for no
+// signature.
 type Signer interface {
-	// Sign adds what proves the sender to header, for body sent at that time
-	// under that delivery id, and returns the token to append to the path
-	// ("" for none).
-	Sign(header http.Header, body []byte, id string, at time.Time) (token string, err error)
+	// Sign adds what proves the sender to r, whose URL, Header and Body are
+	// set, as if sent at that time under that delivery id. It may put another
+	// Body in place, where the vendor's is itself signed.
+	Sign(r *Request, id string, at time.Time) error
+}
+
+// Unsigned is a Source whose vendor proves nothing by itself, so that settings
+// must give a token or addresses.
+type Unsigned interface {
+	// Unsigned reports whether nothing in a request proves its sender, and the
+	// addresses that the vendor sends from, which count where settings name
+	// neither token nor addresses.
+	Unsigned() (unsigned bool, from []netip.Prefix)
+}
+
+// Typed is a Source that also takes other bodies than JSON.
+type Typed interface {
+	// Takes reports whether bodies of the media type (lower case, without
+	// parameters) are taken. JSON always is.
+	Takes(mediaType string) bool
+}
+
+// Answerer is a Source whose vendor reads what it is answered.
+type Answerer interface {
+	// Answer returns the body that an accepted request is answered with, 200,
+	// in place of crmsyncd's own; no body leaves it.
+	Answer(*Request) (contentType string, body []byte)
+}
+
+// Getter is a Source whose vendor, or its address's tester, also sends GET.
+// Nothing of it is kept or proven: the answer must be harmless.
+type Getter interface {
+	Get() (contentType string, body []byte)
+}
+
+// Closer is a Source whose calls come as several events, of which the last may
+// never arrive.
+type Closer interface {
+	// CloseAfter is how long after its last event a call is closed without
+	// one; 0: never.
+	CloseAfter() time.Duration
 }
 
 // Parsed is what a request says.
@@ -59,6 +101,10 @@ type Parsed struct {
 	// second endpoint or backfill. It begins with the vendor's name; "" if the
 	// payload names nothing to tell occurrences apart.
 	ContentKey string
+	// Calls are the ids of the calls that the event is a part of, its own
+	// first, where a call is told by several events: those are joined (see
+	// event.Join). Empty where one event tells it all.
+	Calls []string
 	// Problem says why an authentic payload could not be understood; "" if it
 	// was. It never quotes the payload.
 	Problem string

@@ -9,7 +9,6 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -215,7 +214,7 @@ func (d *demo) send(ctx context.Context, s scene, at time.Time) error {
 	if s.forged {
 		src = forger{}
 	}
-	answer, status, err := post(ctx, src, d.app.URL()+"/hooks/telli", body, "msg_demo_"+s.id)
+	answer, status, err := sender{source: src}.post(ctx, d.app.URL()+"/hooks/telli", body, "msg_demo_"+s.id)
 	if err != nil {
 		return err
 	}
@@ -226,11 +225,12 @@ func (d *demo) send(ctx context.Context, s scene, at time.Time) error {
 // forger signs with nothing but hope.
 type forger struct{ sources.Source }
 
-func (forger) Sign(h http.Header, _ []byte, id string, at time.Time) (string, error) {
+func (forger) Sign(r *sources.Request, id string, at time.Time) error {
+	h := r.Header
 	h.Set("svix-id", id)
 	h.Set("svix-timestamp", fmt.Sprint(at.Unix()))
 	h.Set("svix-signature", "v1,Ceo5qEr07ixe2NLpvHk3FH9bwy/WavXrAFQ/9tdO6mc=")
-	return "", nil
+	return nil
 }
 
 // watch shows deliveries until none waits, and returns how many are dead.

@@ -89,7 +89,7 @@ func TestKill(t *testing.T) {
 					}
 					// As the vendor does: again until it is acknowledged.
 					for ctx.Err() == nil {
-						_, status, err := post(ctx, src, "http://"+listen+"/hooks/telli", body, fmt.Sprintf("msg_%d_%d", contact, n))
+						_, status, err := sender{source: src}.post(ctx, "http://"+listen+"/hooks/telli", body, fmt.Sprintf("msg_%d_%d", contact, n))
 						if err == nil && status == 200 {
 							acked.Add(1)
 							break

@@ -201,8 +201,9 @@ func scriptHook(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	req.Header.Set("Content-Type", *contentType)
 	if !*nosig {
-		_, err := src.(sources.Signer).Sign(req.Header, body, *id, time.Now().Add(-*age))
-		ts.Check(err)
+		if signer, ok := src.(sources.Signer); ok {
+			ts.Check(signer.Sign(&sources.Request{URL: req.URL, Header: req.Header, Body: body}, *id, time.Now().Add(-*age)))
+		}
 	}
 	resp, err := http.DefaultTransport.RoundTrip(req)
 	ts.Check(err)

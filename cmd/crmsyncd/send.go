@@ -9,6 +9,7 @@ import (
 	"hash/fnv"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ import (
 )
 
 func (c *cli) send() *cobra.Command {
-	var source, file, sample, url, id string
+	var source, file, sample, address, id string
 	var times int
 	var list bool
 	cmd := &cobra.Command{
@@ -49,10 +50,13 @@ sent; --list names them.`,
 				}
 				return nil
 			}
-			if url == "" {
-				url = "http://" + listening(cmd.Context(), setup.Settings) + "/hooks/" + name
+			if address == "" {
+				address = "http://" + listening(cmd.Context(), setup.Settings) + "/hooks/" + name
 			}
 			for i := range times {
+				if sample == "" && sampler != nil {
+					sample = sampler.Samples()[0]
+				}
 				body, err := payload(cmd.InOrStdin(), file, sample, sampler, i, sampleTime(id, time.Now()))
 				if err != nil {
 					return err
@@ -61,7 +65,7 @@ sent; --list names them.`,
 				if msg == "" || times > 1 {
 					msg = newMessageID()
 				}
-				answer, status, err := post(cmd.Context(), src, url, body, msg)
+				answer, status, err := sender{src, setup.Guards[name]}.post(cmd.Context(), address, body, msg)
 				if err != nil {
 					return coded{exitUnreachable, err}
 				}
@@ -76,8 +80,8 @@ sent; --list names them.`,
 	f := cmd.Flags()
 	f.StringVar(&source, "source", "", "source to send as (default: the only one)")
 	f.StringVar(&file, "file", "", "file with the payload, - for standard input")
-	f.StringVar(&sample, "sample", "call_completed", "built-in payload to send")
-	f.StringVar(&url, "url", "", "where to post (default: the daemon's own address)")
+	f.StringVar(&sample, "sample", "", "built-in payload to send (default: the first that --list names)")
+	f.StringVar(&address, "url", "", "where to post (default: the daemon's own address)")
 	f.StringVar(&id, "id", "", "delivery id (default: a new one); the same id again is a retry")
 	f.IntVar(&times, "times", 1, "how many samples to send, each of another person")
 	f.BoolVar(&list, "list", false, "name the built-in payloads")
@@ -141,24 +145,34 @@ func payload(stdin io.Reader, file, sample string, sampler sources.Sampler, n in
 
 func newMessageID() string { return "msg_" + rand.Text() }
 
-// post signs body as the source's vendor would and posts it.
-func post(ctx context.Context, src sources.Source, url string, body []byte, id string) (answer string, status int, err error) {
-	signer, ok := src.(sources.Signer)
-	if !ok {
-		return "", 0, fmt.Errorf("this type of source cannot sign")
+// sender is a source whose vendor's requests can be made.
+type sender struct {
+	source sources.Source
+	guard  *sources.Guard // may be nil
+}
+
+// post proves body as the source's vendor would and posts it.
+func (s sender) post(ctx context.Context, address string, body []byte, id string) (answer string, status int, err error) {
+	u, err := url.Parse(address)
+	if err != nil {
+		return "", 0, usage("--url: %v", err)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	r := &sources.Request{Method: http.MethodPost, URL: u, Header: http.Header{"Content-Type": {contentType(body)}}, Body: body}
+	if s.guard != nil {
+		if r.Token = s.guard.Admit(); r.Token != "" {
+			u.Path += "/" + r.Token
+		}
+	}
+	if signer, ok := s.source.(sources.Signer); ok {
+		if err := signer.Sign(r, id, time.Now()); err != nil {
+			return "", 0, err
+		}
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(r.Body))
 	if err != nil {
 		return "", 0, err
 	}
-	req.Header.Set("Content-Type", "application/json")
-	token, err := signer.Sign(req.Header, body, id, time.Now())
-	if err != nil {
-		return "", 0, err
-	}
-	if token != "" {
-		req.URL.Path += "/" + token
-	}
+	req.Header = r.Header
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return "", 0, fmt.Errorf("post to the daemon: %w", err)
@@ -170,4 +184,13 @@ func post(ctx context.Context, src sources.Source, url string, body []byte, id s
 		text = compact.Bytes()
 	}
 	return strings.TrimSpace(string(text)), resp.StatusCode, err
+}
+
+// contentType is what vendors call a payload of that look: a form where it is
+// no JSON and has a =.
+func contentType(body []byte) string {
+	if !json.Valid(body) && bytes.ContainsRune(body, '=') && !bytes.ContainsAny(body, "{[\n") {
+		return "application/x-www-form-urlencoded"
+	}
+	return "application/json"
 }

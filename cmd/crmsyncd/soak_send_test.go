@@ -122,7 +122,7 @@ func (o *occurrence) read(body []byte) error {
 func (s *soak) acknowledge(o *occurrence, body []byte, id string) {
 	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
-		answer, status, err := post(ctx, s.src, "http://"+s.listen+"/hooks/telli", body, id)
+		answer, status, err := sender{source: s.src}.post(ctx, "http://"+s.listen+"/hooks/telli", body, id)
 		cancel()
 		switch {
 		case err == nil && status == 200:

@@ -199,7 +199,7 @@ func (a *App) Run(ctx context.Context) error {
 func (a *App) servers(limits receiver.Limits) (public, private *http.Server) {
 	public = receiver.Server(receiver.New(receiver.Options{
 		Sources: func() map[string]receiver.Source { return a.setup.Load().receiving },
-		Append:  a.append, Limits: limits, TrustedProxies: a.setup.Load().Settings.TrustedProxies, Log: a.log, Observe: a.metrics.received,
+		Append:  a.append, Limits: limits, TrustedProxies: a.setup.Load().Settings.TrustedProxies, PublicURL: a.setup.Load().Settings.PublicURL, Log: a.log, Observe: a.metrics.received,
 	}), limits)
 	private = &http.Server{
 		Handler:           admin.Handler(a.desk, a.metrics.handler()),
@@ -262,7 +262,7 @@ func (w watched) Settle(ctx context.Context, updates []store.Update) error {
 
 // Reload builds everything new from the settings file and swaps it in. On
 // problems nothing changes; they are kept for the status. Addresses, data_dir,
-// limits, log and trusted_proxies need a restart, which the log says.
+// limits, log, public_url and trusted_proxies need a restart, which the log says.
 func (a *App) Reload() diag.Problems {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -280,6 +280,7 @@ func (a *App) Reload() diag.Problems {
 		"data_dir":        old.DataDir == next.Settings.DataDir,
 		"limits":          old.Limits == next.Settings.Limits,
 		"log":             old.Log == next.Settings.Log,
+		"public_url":      fmt.Sprint(old.PublicURL) == fmt.Sprint(next.Settings.PublicURL),
 		"trusted_proxies": slices.Equal(old.TrustedProxies, next.Settings.TrustedProxies),
 	} {
 		if !same {

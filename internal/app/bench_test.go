@@ -464,7 +464,7 @@ func webhook(b testing.TB, n int, pad bool) []byte {
 		body = bytes.Replace(body, []byte(`"transcript":"`), []byte(`"transcript":"`+fill), 1)
 	}
 	h := http.Header{}
-	if _, err := benchSource().(sources.Signer).Sign(h, body, fmt.Sprint("msg_", n), time.Now()); err != nil {
+	if err := benchSource().(sources.Signer).Sign(&sources.Request{Header: h, Body: body}, fmt.Sprint("msg_", n), time.Now()); err != nil {
 		b.Fatal(err)
 	}
 	var req bytes.Buffer

@@ -30,6 +30,7 @@ type Setup struct {
 	Settings   *config.Settings
 	Rules      *mapping.Rules
 	Sources    map[string]sources.Source
+	Guards     map[string]*sources.Guard // by source
 	Connectors map[string]connectors.Connector
 	Log        *slog.Logger
 	types      map[string]string // of sources and connectors, by name
@@ -64,7 +65,7 @@ func load(path string, env config.Env, version string, log Logger) (*Setup, diag
 }
 
 func build(settings *config.Settings, version string, log *slog.Logger) (*Setup, diag.Problems) {
-	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, receiving: map[string]receiver.Source{}, Log: log}
+	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Guards: map[string]*sources.Guard{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, receiving: map[string]receiver.Source{}, Log: log}
 	var problems diag.Problems
 	for _, b := range settings.Sources {
 		t, ok := sourceTypes[b.Type]
@@ -72,13 +73,18 @@ func build(settings *config.Settings, version string, log *slog.Logger) (*Setup,
 			problems = append(problems, unknownType(b, "source", slices.Sorted(maps.Keys(sourceTypes))))
 			continue
 		}
-		src, ps := t.open(b, settings.Defaults)
+		src, access, ps := t.open(b, settings.Defaults)
 		problems = append(problems, ps...)
 		if src == nil {
 			continue
 		}
-		s.Sources[b.Name], s.types["source "+b.Name] = src, b.Type
-		s.receiving[b.Name] = receiver.Source{Name: b.Name, Vendor: b.Type, Source: src}
+		guard, ps := guarded(b, src, access)
+		problems = append(problems, ps...)
+		if guard == nil {
+			continue
+		}
+		s.Sources[b.Name], s.Guards[b.Name], s.types["source "+b.Name] = src, guard, b.Type
+		s.receiving[b.Name] = received(b, src, guard, access.Limits)
 	}
 	names := map[string]string{}
 	for _, b := range settings.Connectors {

@@ -24,27 +24,33 @@ var connectorTypes = map[string]connectorType{
 }
 
 type sourceType struct {
-	config any // zero value of the vendor's Config
-	open   func(b config.Block, d config.Defaults) (sources.Source, diag.Problems)
+	config any // zero value of its settings
+	open   func(b config.Block, d config.Defaults) (sources.Source, config.Access, diag.Problems)
+}
+
+// sourceSettings are the keys of a source: those of all and those of its vendor.
+type sourceSettings[C any] struct {
+	Vendor C             `yaml:",inline"`
+	Access config.Access `yaml:",inline"`
 }
 
 func newSourceType[C any, S sources.Source](open func(name string, c C, country string) (S, error)) sourceType {
-	var zero C
+	var zero sourceSettings[C]
 	return sourceType{
 		config: zero,
-		open: func(b config.Block, d config.Defaults) (sources.Source, diag.Problems) {
-			var c C
+		open: func(b config.Block, d config.Defaults) (sources.Source, config.Access, diag.Problems) {
+			var c sourceSettings[C]
 			if ps := b.Decode(&c); ps.Has(diag.Error) {
-				return nil, ps
+				return nil, c.Access, ps
 			}
 			if b.Unresolved {
-				return nil, nil // a secret that is missing; its problem is among the settings'
+				return nil, c.Access, nil // a secret that is missing; its problem is among the settings'
 			}
-			s, err := open(b.Name, c, d.Country)
+			s, err := open(b.Name, c.Vendor, d.Country)
 			if err != nil {
-				return nil, diag.Problems{refused(b, err)}
+				return nil, c.Access, diag.Problems{refused(b, err)}
 			}
-			return s, nil
+			return s, c.Access, nil
 		},
 	}
 }

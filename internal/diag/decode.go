@@ -3,6 +3,7 @@ package diag
 import (
 	"cmp"
 	"fmt"
+	"iter"
 	"reflect"
 	"slices"
 	"strconv"
@@ -143,34 +144,66 @@ func decodeStruct(n *Node, v reflect.Value) Problems {
 		}
 	}
 	var ps Problems
-	fields := map[string]int{}
-	var names []string
-	var required []string
-	for i := range v.NumField() {
-		name, opt, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-		if name == "" || name == "-" {
-			continue
-		}
-		fields[name] = i
-		names = append(names, name)
-		if opt == "required" {
-			required = append(required, name)
-		}
-	}
+	keys := structKeys(v.Type())
 	for _, p := range n.Pairs {
-		i, ok := fields[p.Key.Value]
-		if !ok {
+		at := slices.IndexFunc(keys, func(k structKey) bool { return k.name == p.Key.Value })
+		if at < 0 {
+			names := make([]string, len(keys))
+			for i, k := range keys {
+				names[i] = k.name
+			}
 			ps = append(ps, UnknownKey(p.Key, names))
 			continue
 		}
-		ps = append(ps, decode(p.Value, v.Field(i))...)
+		ps = append(ps, decode(p.Value, v.FieldByIndex(keys[at].field.Index))...)
 	}
-	for _, name := range required {
-		if x := n.Get(name); x == nil || x.Null {
-			ps = append(ps, n.Problem(fmt.Sprintf("%q is missing", name), "add "+name+": …"))
+	for _, k := range keys {
+		if x := n.Get(k.name); k.required && (x == nil || x.Null) {
+			ps = append(ps, n.Problem(fmt.Sprintf("%q is missing", k.name), "add "+k.name+": …"))
 		}
 	}
 	return ps
+}
+
+type structKey struct {
+	name     string
+	required bool
+	field    reflect.StructField
+}
+
+// structKeys are the keys that a struct takes, those of its fields with
+// `yaml:",inline"` among them.
+func structKeys(t reflect.Type) (keys []structKey) {
+	for f := range Keys(t) {
+		name, opt, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+		keys = append(keys, structKey{name, opt == "required", f})
+	}
+	return keys
+}
+
+// Keys yields the fields of a struct that have a key in YAML, in their order;
+// for a field with `yaml:",inline"` those of its struct. Their Index is that
+// within t.
+func Keys(t reflect.Type) iter.Seq[reflect.StructField] {
+	return func(yield func(reflect.StructField) bool) {
+		for i := range t.NumField() {
+			f := t.Field(i)
+			name, opt, _ := strings.Cut(f.Tag.Get("yaml"), ",")
+			switch {
+			case name == "" && opt == "inline":
+				for inner := range Keys(f.Type) {
+					inner.Index = append([]int{i}, inner.Index...)
+					if !yield(inner) {
+						return
+					}
+				}
+			case name != "" && name != "-":
+				if !yield(f) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // UnknownKey is the problem of a key that is not among those known here.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime"
 	"strconv"
 	"strings"
@@ -28,13 +29,16 @@ type Source struct {
 	Name   string
 	Vendor string // its type
 	Source sources.Source
+	// Guard is whom to admit; nil: everybody that Source proves. Where it asks
+	// for no token, /hooks/{source}/{token} does not exist.
+	Guard *sources.Guard
 	// MaxBody is the size of the largest body in bytes; 0: that of Limits.
 	MaxBody int64
-	// Token says that webhooks come to /hooks/{source}/{token}; where it is
-	// not set, such a path does not exist.
-	Token bool
 	// Rate limits authentic requests; nil: no limit.
 	Rate *rate.Limiter
+	// Slots limits requests being stored to its capacity; nil: no limit beside
+	// that of Limits.
+	Slots chan struct{}
 }
 
 // Limits bound what is taken. Zero fields have the defaults named.
@@ -77,11 +81,12 @@ type Options struct {
 	Append         func(context.Context, store.Event) (store.Receipt, error)
 	Limits         Limits
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	PublicURL      *url.URL       // how senders reach us; nil: as their requests say
 	Now            func() time.Time
 	Log            *slog.Logger
 	// Observe is told of every request to a hook: the source's name ("" if
 	// there is none), the result (accepted, duplicate, unknown, quarantined,
-	// refused, failed), the reason of the last two, and the time it took. All
+	// refused, failed, greeted), the reason of the last two, and the time it took. All
 	// are of fixed sets.
 	Observe func(source, result, reason string, took time.Duration)
 }
@@ -155,12 +160,17 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 			name, a = src.Name, failed("panic", 30)
 		}
 	}()
+	getter, _ := src.Source.(sources.Getter)
 	switch {
+	case req.Method == http.MethodGet && getter != nil:
+		a := answer{status: http.StatusOK, result: "greeted"}
+		a.contentType, a.body = getter.Get()
+		return src.Name, a
 	case req.Method != http.MethodPost:
 		a := refused(http.StatusMethodNotAllowed, "method", "method not allowed")
 		a.allow = http.MethodPost
 		return src.Name, a
-	case !isJSON(req.Header["Content-Type"]):
+	case !src.takes(req.Header["Content-Type"]):
 		return src.Name, refused(http.StatusUnsupportedMediaType, "content_type", "content type not supported, send application/json")
 	case !isPlain(req.Header["Content-Encoding"]):
 		return src.Name, refused(http.StatusUnsupportedMediaType, "content_encoding", "content encoding not supported")
@@ -172,15 +182,25 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 	if a.status != 0 {
 		return src.Name, a
 	}
-	select {
-	case r.slots <- struct{}{}:
-		defer func() { <-r.slots }()
-	default:
-		return src.Name, failed("busy", 1)
+	for _, slots := range []chan struct{}{r.slots, src.Slots} {
+		if slots == nil {
+			continue
+		}
+		select {
+		case slots <- struct{}{}:
+			defer func() { <-slots }()
+		default:
+			return src.Name, failed("busy", 1)
+		}
 	}
 	request := &sources.Request{
 		Method: req.Method, Token: token, Header: req.Header, Body: body,
-		Remote: sender(req, r.TrustedProxies), At: at.UTC().Truncate(time.Microsecond),
+		Remote: sender(req, r.TrustedProxies), At: at.UTC().Truncate(time.Microsecond), URL: r.address(req),
+	}
+	if src.Guard != nil {
+		if err := src.Guard.Check(request); err != nil {
+			return src.Name, refusal(err)
+		}
 	}
 	if err := src.Source.Authenticate(request); err != nil {
 		return src.Name, refusal(err)
@@ -190,7 +210,11 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 		a.retryAfter = 1
 		return src.Name, a
 	}
-	return src.Name, r.keep(req.Context(), src, request)
+	a = r.keep(req.Context(), src, request)
+	if answerer, ok := src.Source.(sources.Answerer); ok && a.status == http.StatusOK {
+		a.contentType, a.body = answerer.Answer(request)
+	}
+	return src.Name, a
 }
 
 // keep parses the request and puts it on disk. What parsing says decides only
@@ -267,6 +291,9 @@ type answer struct {
 	retryAfter int // seconds
 	close      bool
 	err        error // for the log
+
+	contentType string // of body
+	body        []byte // in place of our own; of a 200
 }
 
 func refused(status int, reason, message string) answer {
@@ -295,6 +322,13 @@ func (a answer) write(w http.ResponseWriter) {
 	}
 	if a.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.retryAfter))
+	}
+	if len(a.body) > 0 {
+		w.Header()["Content-Type"] = []string{a.contentType}
+		w.Header()["X-Content-Type-Options"] = []string{"nosniff"}
+		w.WriteHeader(a.status)
+		_, _ = w.Write(a.body)
+		return
 	}
 	if a.status == http.StatusOK {
 		write(w, a.status, `{"status":"`+a.result+`","event_id":"`+a.event+`"}`)

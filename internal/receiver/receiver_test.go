@@ -50,20 +50,12 @@ func (s signed) Parse(r *sources.Request) sources.Parsed {
 	return p
 }
 
-// guarded takes a token in the path and one sender.
-type guarded struct{}
+// unsigned proves nothing by itself.
+type unsigned struct{}
 
-func (guarded) Authenticate(r *sources.Request) error {
-	if r.Remote != netip.MustParseAddr("192.0.2.7") {
-		return &sources.Refusal{Status: http.StatusForbidden, Reason: "address"}
-	}
-	if r.Token != "t0ken" {
-		return sources.Unauthentic("bad_token")
-	}
-	return nil
-}
+func (unsigned) Authenticate(*sources.Request) error { return nil }
 
-func (guarded) Parse(*sources.Request) sources.Parsed { return sources.Parsed{} }
+func (unsigned) Parse(*sources.Request) sources.Parsed { return sources.Parsed{} }
 
 // ledger keeps events in memory.
 type ledger struct {
@@ -124,11 +116,15 @@ func newBench(t testing.TB, change func(*receiver.Options)) *bench {
 	if err != nil {
 		t.Fatal(err)
 	}
+	guard, err := sources.NewGuard([]string{"t0ken"}, "", []netip.Prefix{netip.MustParsePrefix("192.0.2.7/32")})
+	if err != nil {
+		t.Fatal(err)
+	}
 	b := &bench{ledger: &ledger{}, log: &lines{}, seen: make(chan string, 1000)}
 	all := map[string]receiver.Source{
 		"telli":  {Name: "telli", Vendor: "telli", Source: signed{s}},
 		"small":  {Name: "small", Vendor: "telli", Source: signed{s}, MaxBody: 100},
-		"agents": {Name: "agents", Vendor: "sipgate", Source: guarded{}, Token: true},
+		"agents": {Name: "agents", Vendor: "sipgate", Source: unsigned{}, Guard: guard},
 		"rated":  {Name: "rated", Vendor: "telli", Source: signed{s}, Rate: rate.NewLimiter(0, 1)},
 	}
 	o := receiver.Options{
@@ -249,8 +245,8 @@ func TestHook(t *testing.T) {
 		{name: "a token through a proxy", path: "/hooks/agents/t0ken", header: http.Header{"X-Forwarded-For": {"203.0.113.9", "192.0.2.7, 10.1.1.1"}}, status: 200, answer: `{"status":"unknown","event_id":"evt_1"}`, seen: "agents unknown ", kept: 1},
 		{name: "a mapped address with a port", path: "/hooks/agents/t0ken", header: http.Header{"X-Forwarded-For": {"[::ffff:192.0.2.7]:4711"}}, status: 200, answer: `{"status":"unknown","event_id":"evt_1"}`, seen: "agents unknown ", kept: 1},
 		{name: "an address that the sender made up", path: "/hooks/agents/t0ken", header: http.Header{"X-Forwarded-For": {"192.0.2.7, 203.0.113.9"}, "X-Real-Ip": {"192.0.2.7"}}, status: 403, answer: `{"error":"address not allowed"}`, seen: "agents refused address"},
-		{name: "a wrong token", path: "/hooks/agents/other", header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}, status: 401, answer: unauthentic, seen: "agents refused bad_token"},
-		{name: "no token", path: "/hooks/agents", header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}, status: 401, answer: unauthentic, seen: "agents refused bad_token"},
+		{name: "a wrong token", path: "/hooks/agents/other", header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}, status: 401, answer: unauthentic, seen: "agents refused wrong_token"},
+		{name: "no token", path: "/hooks/agents", header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}, status: 401, answer: unauthentic, seen: "agents refused no_token"},
 		{name: "two tokens", path: "/hooks/agents/t0ken/x", header: http.Header{"X-Forwarded-For": {"192.0.2.7"}}, status: 404, answer: `{"error":"not found"}`, seen: " refused not_found"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

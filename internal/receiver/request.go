@@ -11,6 +11,8 @@ import (
 	"path"
 	"strings"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/sources"
 )
 
 // route finds the source that a path names. Paths are compared as they were
@@ -26,7 +28,7 @@ func (r *Receiver) route(req *http.Request) (src Source, token string, ok bool) 
 		return src, "", ok
 	}
 	token, err := url.PathUnescape(token)
-	if err != nil || token == "" || strings.Contains(token, "/") || !src.Token {
+	if err != nil || token == "" || strings.Contains(token, "/") || src.Guard == nil || !src.Guard.Token() {
 		return Source{}, "", false
 	}
 	return src, token, true
@@ -43,9 +45,9 @@ func (r *Receiver) nearest(req *http.Request) string {
 	return ""
 }
 
-// isJSON accepts the types that senders give JSON, and none at all, as some
-// leave it out.
-func isJSON(values []string) bool {
+// takes accepts the types that senders give JSON, none at all, as some leave
+// it out, and what the source takes besides.
+func (s Source) takes(values []string) bool {
 	switch {
 	case len(values) == 0 || len(values) == 1 && (values[0] == "application/json" || values[0] == ""):
 		return true
@@ -56,7 +58,30 @@ func isJSON(values []string) bool {
 	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
 		return false
 	}
-	return t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json")
+	typed, _ := s.Source.(sources.Typed)
+	return t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json") || typed != nil && typed.Takes(t)
+}
+
+// address is the URL as the sender called it: what a proxy in front changed of
+// it is put back from PublicURL or, where the proxy is trusted, from what it says.
+func (r *Receiver) address(req *http.Request) *url.URL {
+	u := *req.URL
+	u.Scheme, u.Host = "http", req.Host
+	if req.TLS != nil {
+		u.Scheme = "https"
+	}
+	if p := req.Header.Get("X-Forwarded-Proto"); p == "https" || p == "http" {
+		if peer, err := netip.ParseAddrPort(req.RemoteAddr); err == nil && within(peer.Addr().Unmap(), r.TrustedProxies) {
+			u.Scheme = p
+		}
+	}
+	if p := r.PublicURL; p != nil {
+		u.Scheme, u.Host = p.Scheme, p.Host
+		if prefix := strings.TrimSuffix(p.EscapedPath(), "/"); prefix != "" {
+			u.Path, u.RawPath = strings.TrimSuffix(p.Path, "/")+u.Path, prefix+u.EscapedPath()
+		}
+	}
+	return &u
 }
 
 func isPlain(encodings []string) bool {

@@ -9,6 +9,7 @@ import (
 	"flag"
 	"maps"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,31 +25,34 @@ var update = flag.Bool("update", false, "write what the sources make of their sa
 
 // Fixture is a source under test.
 type Fixture struct {
-	// Source must also be a sources.Signer.
+	// Source is a sources.Signer unless its vendor signs nothing: then Guard
+	// is what the requests are proven by.
 	Source sources.Source
+	Guard  *sources.Guard
 	// Samples is a folder of payloads, *.json or *.form; what each says is
 	// kept in its subfolder golden, under the same name with .json.
 	Samples string
 	// At is when the samples are taken to have come.
 	At time.Time
-	// ContentType is that of the samples; "" for application/json.
+	// ContentType is that of the samples; "" for application/json, and for
+	// application/x-www-form-urlencoded where they are called *.form.
 	ContentType string
 	// ChangedBody says that the authentication covers the body, so that a
 	// changed byte must be refused.
 	ChangedBody bool
+	// Fresh says that the authentication covers the time, so that an old
+	// request, or one from the future, must be refused.
+	Fresh bool
 }
 
 // Run runs the suite.
 func Run(t *testing.T, f Fixture) {
 	t.Helper()
-	if f.ContentType == "" {
-		f.ContentType = "application/json"
+	s := suite{Fixture: f, samples: map[string][]byte{}}
+	s.signer, _ = f.Source.(sources.Signer)
+	if s.signer == nil && f.Guard == nil {
+		t.Fatal("the source does not implement sources.Signer, and there is no Guard")
 	}
-	signer, ok := f.Source.(sources.Signer)
-	if !ok {
-		t.Fatal("the source does not implement sources.Signer")
-	}
-	s := suite{Fixture: f, signer: signer, samples: map[string][]byte{}}
 	files, err := filepath.Glob(filepath.Join(f.Samples, "*.*"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no samples in %s (%v)", f.Samples, err)
@@ -68,6 +72,7 @@ func Run(t *testing.T, f Fixture) {
 		{"what the source signs is accepted", s.signed},
 		{"a request without proof is refused", s.unsigned},
 		{"a changed byte is refused", s.changed},
+		{"an old request and one from the future are refused", s.skewed},
 		{"parsing twice gives the same", s.twice},
 		{"fields that nobody knows change nothing", s.unknownFields},
 		{"a damaged payload is kept with a problem and never panics", s.damaged},
@@ -89,19 +94,51 @@ type suite struct {
 
 const messageID = "msg_sourcetest_1"
 
-func (s suite) request(t *testing.T, body []byte) *sources.Request {
-	t.Helper()
-	r := &sources.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {s.ContentType}}, Body: body, At: s.At}
-	token, err := s.signer.Sign(r.Header, body, messageID, s.At)
-	if err != nil {
-		t.Fatalf("Sign: %v", err)
+func (s suite) contentType(name string) string {
+	switch {
+	case s.ContentType != "":
+		return s.ContentType
+	case strings.HasSuffix(name, ".form"):
+		return "application/x-www-form-urlencoded"
 	}
-	r.Token = token
+	return "application/json"
+}
+
+// bare is a request that proves nothing.
+func (s suite) bare(name string, body []byte) *sources.Request {
+	return &sources.Request{
+		Method: http.MethodPost, URL: &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/hooks/sourcetest"},
+		Header: http.Header{"Content-Type": {s.contentType(name)}}, Body: body, At: s.At,
+	}
+}
+
+func (s suite) request(t *testing.T, name string, body []byte) *sources.Request {
+	t.Helper()
+	r := s.bare(name, body)
+	if s.Guard != nil {
+		if r.Token = s.Guard.Admit(); r.Token != "" {
+			r.URL.Path += "/" + r.Token
+		}
+	}
+	if s.signer != nil {
+		if err := s.signer.Sign(r, messageID, s.At); err != nil {
+			t.Fatalf("Sign: %v", err)
+		}
+	}
 	return r
 }
 
+func (s suite) authenticate(r *sources.Request) error {
+	if s.Guard != nil {
+		if err := s.Guard.Check(r); err != nil {
+			return err
+		}
+	}
+	return s.Source.Authenticate(r)
+}
+
 func (s suite) golden(t *testing.T, name string, body []byte) {
-	p := s.Source.Parse(s.request(t, body))
+	p := s.Source.Parse(s.request(t, name, body))
 	text, err := json.MarshalIndent(struct {
 		ContentKey string `json:"content_key"`
 		Problem    string `json:"problem,omitempty"`
@@ -132,14 +169,13 @@ func (s suite) golden(t *testing.T, name string, body []byte) {
 }
 
 func (s suite) signed(t *testing.T, name string, body []byte) {
-	if err := s.Source.Authenticate(s.request(t, body)); err != nil {
+	if err := s.authenticate(s.request(t, name, body)); err != nil {
 		t.Errorf("%s: refused: %v", name, err)
 	}
 }
 
 func (s suite) unsigned(t *testing.T, name string, body []byte) {
-	r := &sources.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {s.ContentType}}, Body: body, At: s.At}
-	s.refused(t, name, r)
+	s.refused(t, name, s.bare(name, body))
 }
 
 func (s suite) changed(t *testing.T, name string, body []byte) {
@@ -147,19 +183,35 @@ func (s suite) changed(t *testing.T, name string, body []byte) {
 		return
 	}
 	for _, at := range []int{0, len(body) / 2, len(body) - 1} {
-		r := s.request(t, body)
+		r := s.request(t, name, body)
 		r.Body = bytes.Clone(body)
 		r.Body[at] ^= 1
 		s.refused(t, name, r)
 	}
-	r := s.request(t, body)
+	r := s.request(t, name, body)
 	r.Body = append(bytes.Clone(body), ' ')
 	s.refused(t, name, r)
 }
 
+func (s suite) skewed(t *testing.T, name string, body []byte) {
+	if !s.Fresh {
+		return
+	}
+	for _, skew := range []time.Duration{-sources.Tolerance - time.Second, sources.Tolerance + time.Second} {
+		r := s.request(t, name, body)
+		r.At = r.At.Add(skew)
+		s.refused(t, name, r)
+	}
+	r := s.request(t, name, body)
+	r.At = r.At.Add(sources.Tolerance - time.Second)
+	if err := s.authenticate(r); err != nil {
+		t.Errorf("%s: refused within the tolerance: %v", name, err)
+	}
+}
+
 func (s suite) refused(t *testing.T, name string, r *sources.Request) {
 	t.Helper()
-	err := s.Source.Authenticate(r)
+	err := s.authenticate(r)
 	refusal, ok := err.(*sources.Refusal)
 	if !ok {
 		t.Errorf("%s: got %v, want a *sources.Refusal", name, err)
@@ -174,13 +226,14 @@ func (s suite) refused(t *testing.T, name string, r *sources.Request) {
 }
 
 func (s suite) twice(t *testing.T, name string, body []byte) {
-	first := s.Source.Parse(s.request(t, body))
-	second := s.Source.Parse(s.request(t, bytes.Clone(body)))
+	request := s.request(t, name, body)
+	first := s.Source.Parse(request)
+	second := s.Source.Parse(s.request(t, name, bytes.Clone(body)))
 	if d := cmp.Diff(first, second); d != "" {
 		t.Errorf("%s: (-first +second)\n%s", name, d)
 	}
 	// Delivery reads the event again from the ledger, without its headers.
-	again := s.Source.Parse(&sources.Request{Header: http.Header{"Content-Type": {s.ContentType}}, Body: body, At: s.At})
+	again := s.Source.Parse(&sources.Request{Header: http.Header{"Content-Type": request.Header["Content-Type"]}, Body: request.Body, At: s.At})
 	if again.DeliveryID = first.DeliveryID; cmp.Diff(first, again) != "" {
 		t.Errorf("%s: without the proof's headers it says something else", name)
 	}
@@ -192,10 +245,18 @@ func (s suite) unknownFields(t *testing.T, name string, body []byte) {
 	var doc map[string]any
 	dec := json.NewDecoder(bytes.NewReader(body))
 	dec.UseNumber()
+	want := s.Source.Parse(s.request(t, name, body))
+	if strings.HasSuffix(name, ".form") {
+		got := s.Source.Parse(s.request(t, name, append(bytes.Clone(body), "&zz_new=x&zz_list%5B%5D=1&zz_list%5B%5D=2"...)))
+		want.Event.Raw, got.Event.Raw = nil, nil
+		if d := cmp.Diff(want, got); d != "" {
+			t.Errorf("%s: (-without +with)\n%s", name, d)
+		}
+		return
+	}
 	if dec.Decode(&doc) != nil {
 		return
 	}
-	want := s.Source.Parse(s.request(t, body))
 	odd := map[string]any{
 		"zz_new_text": "x", "zz_new_list": []any{1, "two", nil}, "zz_new_object": map[string]any{"id": "other", "deep": map[string]any{"status": "closed"}}, "zz_new_null": nil,
 	}
@@ -209,14 +270,14 @@ func (s suite) unknownFields(t *testing.T, name string, body []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, s.Source.Parse(s.request(t, more))); d != "" {
+	if d := cmp.Diff(want, s.Source.Parse(s.request(t, name, more))); d != "" {
 		t.Errorf("%s: (-without +with)\n%s", name, d)
 	}
 }
 
 func (s suite) damaged(t *testing.T, name string, body []byte) {
 	for cut := 0; cut < len(bytes.TrimSpace(body))-1; cut += 1 + len(body)/50 {
-		p := s.Source.Parse(s.request(t, body[:cut]))
+		p := s.Source.Parse(s.request(t, name, body[:cut]))
 		if p.Event == nil {
 			t.Fatalf("%s: cut at %d: Event is nil", name, cut)
 		}
@@ -230,7 +291,7 @@ func (s suite) damaged(t *testing.T, name string, body []byte) {
 	for i := 0; i < len(body); i += 1 + len(body)/200 {
 		odd := bytes.Clone(body)
 		odd[i] = "\x00\xff{\"9"[i%5]
-		if s.Source.Parse(s.request(t, odd)).Event == nil {
+		if s.Source.Parse(s.request(t, name, odd)).Event == nil {
 			t.Fatalf("%s: byte %d changed: Event is nil", name, i)
 		}
 	}

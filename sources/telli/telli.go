@@ -6,7 +6,6 @@ package telli
 import (
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -69,10 +68,10 @@ func (s *Source) Authenticate(r *sources.Request) error {
 	return s.sign.Verify(r.Header, r.Body, r.At)
 }
 
-// Sign adds the Svix headers; telli's path has no token.
-func (s *Source) Sign(header http.Header, body []byte, id string, at time.Time) (string, error) {
-	s.sign.Sign(header, id, at, body)
-	return "", nil
+// Sign adds the Svix headers.
+func (s *Source) Sign(r *sources.Request, id string, at time.Time) error {
+	s.sign.Sign(r.Header, id, at, r.Body)
+	return nil
 }
 
 // Parse reads call_ended and contact_status_changed; other events are kept as
