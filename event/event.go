@@ -230,13 +230,13 @@ func (e *Event) Rank() uint8 {
 	case CallAnswered:
 		return 30
 	case CallTransferred:
+		if e.Call != nil && e.Call.Status == Merged {
+			return 55
+		}
 		return 40
 	case ContactUpdated, ContactTagChanged, ContactOwnerChanged, ContactLifecycleChanged, MessageReceived, MessageSent, CommentCreated:
 		return 50
 	case CallEnded:
-		if e.Call != nil && e.Call.Status == Merged {
-			return 55
-		}
 		return 60
 	case ContactStatusChanged:
 		return 70 + e.statusRank()

@@ -51,6 +51,16 @@ type Ledger interface {
 	// of Seq, quarantined ones left out. At most limit events and, but for the
 	// first, maxBytes of bodies.
 	Unplanned(ctx context.Context, limit, maxBytes int) ([]Event, error)
+	// Story returns the events of a source that were appended as parts of any
+	// of the calls, each once, in order of Seq; of more than limit the newest.
+	Story(ctx context.Context, source string, calls []string, limit int) ([]Event, error)
+	// Running returns at most limit calls without a call.ended, the last of
+	// whose events came in before until, those that wait longest first.
+	Running(ctx context.Context, source string, until time.Time, limit int) ([]Running, error)
+	// StopRunning takes a call out of those running; another event of it that
+	// is appended puts it back.
+	StopRunning(ctx context.Context, source, call string) error
+
 	// Plan says to which connectors events go; none: no rule wanted it. A
 	// delivery that exists already is left as it is, unless the event is being
 	// replayed: then it waits again.
@@ -125,10 +135,16 @@ type Event struct {
 	Problem     string // why it is in quarantine, or ""
 	ContentType string
 	Body        []byte
+	// Calls are the ids of the calls that the event is a part of, its own
+	// first; see Story. Append takes them, and no method gives them back.
+	Calls []string
 }
 
 // ID is the event's id as people see it: evt_ and Seq.
 func (e Event) ID() string { return EventID(e.Seq) }
+
+// Ended reports whether the event is the end of a call.
+func (e Event) Ended() bool { return e.Type == event.CallEnded }
 
 // EventID gives the id of an event by its Seq.
 func EventID(seq uint64) string { return "evt_" + strconv.FormatUint(seq, 10) }
@@ -140,6 +156,12 @@ func ParseEventID(id string) (uint64, error) {
 		return 0, fmt.Errorf("%q is no event id (they look like evt_17)", id)
 	}
 	return n, nil
+}
+
+// Running is a call that has not ended, as far as the ledger was told.
+type Running struct {
+	Call string
+	Last time.Time // when its last event came in
 }
 
 // Receipt is the answer to Append.

@@ -25,6 +25,8 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/deliver"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
+	"github.com/crmsyncd/crmsyncd/internal/reconcile"
+	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 	"github.com/crmsyncd/crmsyncd/store/bolt"
 )
@@ -72,7 +74,7 @@ func New(setup *Setup, path, version string, logger Logger) (*App, error) {
 	}
 	a.ledger = watched{ledger, a.watch}
 	a.metrics.registry.MustRegister(queues{ledger.Stats})
-	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(), Log: log, Meter: a.metrics})
+	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics})
 	a.desk = NewDesk(a.ledger, a.setup.Load)
 	a.desk.Fill, a.desk.Wake = a.fill, a.deliver.WakeAll
 	if err := a.listen(s); err != nil {
@@ -85,7 +87,7 @@ func New(setup *Setup, path, version string, logger Logger) (*App, error) {
 func NewDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
 	return &admin.Desk{
 		Ledger:  ledger,
-		Parse:   func(e store.Event) (*event.Event, error) { return setup().Parse(e) },
+		Parse:   func(e store.Event) (*event.Event, error) { return reader{setup(), ledger}.Parse(e) },
 		Reparse: func(e store.Event) store.Requeue { return setup().Reparse(e) },
 	}
 }
@@ -165,6 +167,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	running.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
+	running.Go(func() { a.sweeper().Run(delivering) })
 	serve(public, receiver.Listen(a.public, limits))
 	serve(private, a.private)
 	a.log.Info("crmsyncd is ready", "version", a.version, "listen", a.public.Addr().String(), "admin", a.Admin(), "sources", len(a.setup.Load().Sources), "connectors", len(a.setup.Load().Connectors))
@@ -193,6 +196,25 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	a.log.Info("stopped")
 	return errors.Join(errs...)
+}
+
+// sweeper closes calls whose end never came.
+func (a *App) sweeper() *reconcile.Sweeper {
+	return &reconcile.Sweeper{
+		Ledger: a.ledger, Append: a.append, Log: a.log,
+		Sources: func() map[string]time.Duration {
+			out := map[string]time.Duration{}
+			for name, src := range a.setup.Load().Sources {
+				if c, ok := src.(sources.Closer); ok && c.CloseAfter() > 0 {
+					out[name] = c.CloseAfter()
+				}
+			}
+			return out
+		},
+		Close: func(ctx context.Context, source, call string, now time.Time) (*store.Event, error) {
+			return reader{a.setup.Load(), a.ledger}.close(ctx, source, call, now)
+		},
+	}
 }
 
 // servers are that of the webhooks and that of the admin side.
@@ -288,7 +310,7 @@ func (a *App) Reload() diag.Problems {
 		}
 	}
 	a.setup.Store(next)
-	a.deliver.Reload(next.delivery())
+	a.deliver.Reload(next.delivery(a.ledger))
 	a.outcome = admin.Settings{LoadedAt: time.Now()}
 	a.metrics.reloads.WithLabelValues("done").Inc()
 	a.log.Info("reloaded", "sources", len(next.Sources), "connectors", len(next.Connectors))

@@ -107,7 +107,7 @@ func thousandCalls(tb testing.TB) map[string]int {
 		c := dial(tb, a.public.Addr().String())
 		wg.Go(func() {
 			for n := next.Add(1); n <= calls; n = next.Add(1) {
-				if err := c.send(webhook(tb, int(n), false)); err != nil {
+				if err := c.send(signedWebhook(tb, int(n), false)); err != nil {
 					tb.Error(err)
 					return
 				}
@@ -365,7 +365,7 @@ var signed [][]byte
 func post(b *testing.B, addr string, conns int) measurement {
 	if signed == nil {
 		for n := range prepared {
-			signed = append(signed, webhook(b, n, true))
+			signed = append(signed, signedWebhook(b, n, true))
 		}
 	}
 	var next atomic.Int64
@@ -453,7 +453,7 @@ func benchFolder() string {
 
 // webhook makes a signed webhook of a finished call, number n; padded to
 // benchBody where wanted.
-func webhook(b testing.TB, n int, pad bool) []byte {
+func signedWebhook(b testing.TB, n int, pad bool) []byte {
 	body, err := benchSource().(sources.Sampler).Sample("call_completed", n, time.Now())
 	if err != nil {
 		b.Fatal(err)

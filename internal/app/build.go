@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -193,24 +192,10 @@ func reasonOf(err error) string {
 	return err.Error()
 }
 
-// Parse gives the common model of a stored event.
+// Parse gives the common model of an event by itself.
 func (s *Setup) Parse(e store.Event) (*event.Event, error) {
-	p, err := s.parse(e)
-	if err != nil {
-		return nil, err
-	}
-	ev := p.Event
-	ev.ID, ev.Source, ev.Vendor, ev.Origin, ev.ReceivedAt = e.ID(), e.Source, e.Vendor, e.Origin, e.ReceivedAt
-	if ev.OccurredAt.IsZero() {
-		ev.OccurredAt = e.OccurredAt
-	}
-	if ev.Raw == nil {
-		ev.Raw = e.Body
-		if p.Problem != "" && !json.Valid(e.Body) {
-			ev.Raw, _ = json.Marshal(string(e.Body))
-		}
-	}
-	return ev, nil
+	ev, _, err := s.read(e)
+	return ev, err
 }
 
 func (s *Setup) parse(e store.Event) (sources.Parsed, error) {
@@ -232,7 +217,9 @@ func request(e store.Event) *sources.Request {
 
 // Reparse says what today's parser makes of a stored payload.
 func (s *Setup) Reparse(e store.Event) store.Requeue {
-	if p, err := s.parse(e); err == nil {
+	if e.ContentType == ownContent {
+		// What crmsyncd made reads the same always.
+	} else if p, err := s.parse(e); err == nil {
 		now := receiver.Stored(e.Source, e.Vendor, e.Origin, request(e), p)
 		if p.Event.Lane() == "" {
 			now.Lane = e.Lane
@@ -243,8 +230,9 @@ func (s *Setup) Reparse(e store.Event) store.Requeue {
 }
 
 // delivery is the Setup as the deliverer takes it.
-func (s *Setup) delivery() deliver.Setup {
-	d := deliver.Setup{Parse: s.Parse, Rules: s.Rules, Policy: policy(s.Settings.Delivery), Connectors: map[string]deliver.Target{}}
+func (s *Setup) delivery(ledger store.Ledger) deliver.Setup {
+	r := reader{s, ledger}
+	d := deliver.Setup{Parse: r.Parse, FollowUp: r.followUp, Rules: s.Rules, Policy: policy(s.Settings.Delivery), Connectors: map[string]deliver.Target{}}
 	for name, c := range s.Connectors {
 		d.Connectors[name] = deliver.Target{Connector: c, Wave: connectorTypes[s.types["connector "+name]].wave}
 	}

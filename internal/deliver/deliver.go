@@ -22,7 +22,11 @@ import (
 type Setup struct {
 	// Parse gives the common model of a stored event. An error means that it
 	// cannot be read any more, for example because its source was removed.
-	Parse      func(store.Event) (*event.Event, error)
+	Parse func(store.Event) (*event.Event, error)
+	// FollowUp says what a new event brings with it: further events to append,
+	// whose content keys keep them from being there twice, and events to plan
+	// again, as it changes how they read. nil: nothing ever.
+	FollowUp   func(store.Event) (more []store.Event, again []store.Requeue, err error)
 	Rules      Planner
 	Connectors map[string]Target
 	Policy     Policy

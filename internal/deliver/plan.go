@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -51,6 +52,9 @@ func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
 		return 0, err
 	}
 	setup := d.current()
+	if err := d.followUp(ctx, setup, events); err != nil {
+		return 0, err
+	}
 	plans := make([]store.Plan, 0, len(events))
 	var unread []store.Requeue
 	added := map[string]int{}
@@ -80,6 +84,47 @@ func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
 		}
 	}
 	return len(events), nil
+}
+
+// followUp keeps what the events bring with them before they are planned: after
+// a crash in between they come up again.
+func (d *Deliverer) followUp(ctx context.Context, setup Setup, events []store.Event) error {
+	if setup.FollowUp == nil {
+		return nil
+	}
+	var replay []store.Requeue
+	for _, e := range events {
+		more, again, err := d.brings(setup, e)
+		if err != nil {
+			continue // planning meets the same error and knows what to do
+		}
+		for _, m := range more {
+			if _, err := d.ledger.Append(ctx, m); err != nil {
+				return err
+			}
+		}
+		for _, a := range again {
+			here := func(e store.Event) bool { return e.Seq == a.Seq }
+			if !slices.ContainsFunc(events, here) && !slices.ContainsFunc(replay, func(r store.Requeue) bool { return r.Seq == a.Seq }) {
+				replay = append(replay, a)
+			}
+		}
+	}
+	if len(replay) == 0 {
+		return nil
+	}
+	return d.ledger.Replay(ctx, replay)
+}
+
+// brings is FollowUp, of which a panic is that event's affair.
+func (d *Deliverer) brings(setup Setup, e store.Event) (more []store.Event, again []store.Requeue, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			d.log.Error("reading the story of a call panicked", "event", e.ID(), "stack", string(debug.Stack()))
+			err = errors.New("panic")
+		}
+	}()
+	return setup.FollowUp(e)
 }
 
 // wanted names the connectors that an event goes to. A panic is that event's

@@ -24,6 +24,9 @@ func Stored(source, vendor string, origin event.Origin, request *sources.Request
 		Rank: e.Rank(), Lane: bounded(e.Lane()), DeliveryID: bounded(p.DeliveryID), ContentKey: bounded(p.ContentKey), Problem: p.Problem,
 		ContentType: bounded(request.Header.Get("Content-Type")), Body: request.Body,
 	}
+	for _, c := range p.Calls {
+		out.Calls = append(out.Calls, bounded(c))
+	}
 	if out.Lane == "" {
 		out.Lane = source + ":event:" + alone(p, request.Body)
 	}

@@ -128,7 +128,7 @@ func (a *appending) keep(t *txn, e *store.Event, conflict bool) error {
 	t.counts.events++
 	if e.Problem == "" {
 		t.counts.unplanned++
-		return nil
+		return t.indexCalls(e)
 	}
 	t.counts.quarantined++
 	if t.counts.planned == e.Seq-1 {

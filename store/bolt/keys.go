@@ -22,6 +22,8 @@ import (
 //	due         connector, 0, due, seq of the lane's head, hash of the lane (16)
 //	links       hash of the link key (16)
 //	heads       hash of the record key (16)
+//	calls       source, 0, id of the call, 0, seq (see calls.go)
+//	running     source, 0, id of the call, 0
 const (
 	laneHashLen = 16
 	laneTailLen = timeLen + 1 + 8           // occurred, rank, seq

@@ -20,7 +20,7 @@ import (
 
 // schema is the version of the file's layout. A change of a record's payload,
 // of a key or of what a bucket means makes it the next.
-const schema = 2
+const schema = 3
 
 var (
 	schemaKey = []byte("schema")

@@ -59,7 +59,7 @@ func TestOpen(t *testing.T) {
 		alter(t, path, func(tx *bbolt.Tx) error { return (&txn{tx: tx}).put(metaBucket, schemaKey, rec) })
 		before, _ := os.ReadFile(path)
 		_, err := Open(options(path))
-		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 8, this one knows up to 2") {
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 9, this one knows up to 3") {
 			t.Fatalf("want ErrSchema with both versions, got %v", err)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
@@ -76,7 +76,7 @@ func TestOpen(t *testing.T) {
 		})
 		before, _ := os.ReadFile(path)
 		_, err := Open(options(path))
-		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 1,") || strings.Contains(err.Error(), "newer") {
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 2,") || strings.Contains(err.Error(), "newer") {
 			t.Fatalf("want ErrSchema with the version, got %v", err)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {

@@ -39,10 +39,12 @@ var (
 	dueBucket        = bucket{8, "due"}
 	linksBucket      = bucket{9, "links"}
 	headsBucket      = bucket{10, "heads"}
+	callsBucket      = bucket{11, "calls"}
+	runningBucket    = bucket{12, "running"}
 
 	buckets = []bucket{
 		metaBucket, eventsBucket, idsBucket, replanBucket, deliveriesBucket,
-		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket,
+		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket, callsBucket, runningBucket,
 	}
 )
 

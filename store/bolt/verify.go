@@ -156,6 +156,14 @@ func (v *verifier) check(t *txn, b bucket, k, rec []byte) error {
 		}
 		_, err := decodeHeads(k, payload[16:])
 		return err
+	case callsBucket:
+		if len(k) <= 8 || t.bucket(eventsBucket).Get(k[len(k)-8:]) == nil {
+			return damaged(b, k, "its event is missing")
+		}
+	case runningBucket:
+		if _, err := readRunning(k, payload); err != nil {
+			return err
+		}
 	case linksBucket:
 		if len(payload) <= 16 {
 			return damaged(b, k, "it cannot be read")

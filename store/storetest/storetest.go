@@ -53,6 +53,8 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		{"replay takes an event out of quarantine", replayQuarantined},
 		{"replay moves waiting deliveries to their new lane", replayMovesLane},
 		{"replay of an unknown event is an error", replayUnknown},
+		{"the story of a call is all its events", storyOfCalls},
+		{"calls run until they end", runningCalls},
 		{"events are filtered and paged, newest first", eventFilters},
 		{"events are found by state", eventStates},
 		{"deliveries are filtered and paged, newest first", deliveryFilters},
