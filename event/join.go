@@ -48,7 +48,7 @@ func Join(e *Event, story []*Event) *Event {
 
 // Merges returns what becomes of the calls that transfers in the story ended:
 // for each an event of status merged, as no end of it comes from the vendor.
-// Their ID is empty.
+// Join tells the rest of it. Their ID is empty.
 func Merges(story []*Event) []*Event {
 	s := readStory(story)
 	var out []*Event
@@ -67,9 +67,9 @@ func Merges(story []*Event) []*Event {
 		m := &Event{Type: CallTransferred, Source: x.Source, Vendor: x.Vendor, OccurredAt: x.OccurredAt, Origin: x.Origin, Call: &Call{}}
 		if len(legs) > 0 {
 			m.Call = s.call(dropped, legs)
-			m.Contact = contactOf(legs, m.Call.Direction)
+			m.Contact = contactOf(legs, m.Call.Direction) // for its lane
 		}
-		m.Call.ID, m.Call.Status, m.Call.MergedID, m.Call.EndedAt = dropped, Merged, s.belongs[i], x.OccurredAt
+		m.Call = &Call{ID: dropped, Status: Merged, MergedID: s.belongs[i], EndedAt: x.OccurredAt, Direction: m.Call.Direction}
 		out = append(out, m)
 	}
 	return out
@@ -85,7 +85,7 @@ func Running(id string, story []*Event) (last *Event, running bool) {
 		if s.dropped[i] != "" {
 			ended[s.dropped[i]] = true
 		}
-		if ended[kept] = x.Type == CallEnded; kept == id {
+		if ended[kept] = x.Type == CallEnded || x.Call.Status == Merged; kept == id {
 			last = x
 		}
 	}
@@ -118,7 +118,9 @@ func readStory(events []*Event) *story {
 	slices.SortStableFunc(s.events, Compare)
 	transferred := map[string]bool{}
 	for _, e := range s.events {
-		if c := e.Call; c.MergedID != "" {
+		if c := e.Call; c.Status == Merged {
+			continue
+		} else if c.MergedID != "" {
 			transferred[c.ID], transferred[c.MergedID] = true, true
 		} else if !transferred[c.ID] {
 			l := s.legs[c.ID]
@@ -142,7 +144,9 @@ func Compare(a, b *Event) int {
 // belongs to.
 func (s *story) apply(e *Event) string {
 	id, dropped := s.kept(e.Call.ID), ""
-	if other := e.Call.MergedID; other != "" && s.kept(other) != id {
+	if e.Call.Status == Merged {
+		id = e.Call.ID // the end of a call that was merged, as Merges gives it
+	} else if other := e.Call.MergedID; other != "" && s.kept(other) != id {
 		id, dropped = s.choose(id, s.kept(other))
 		s.keeper[dropped] = id
 	}
@@ -207,7 +211,9 @@ func (s *story) call(id string, mine []*Event) *Call {
 			c.Direction = "internal"
 		}
 		person := xc.Agent
-		if x.Type == CallTransferred && xc.MergedID != "" {
+		if xc.Status == Merged {
+			c.MergedID = xc.MergedID
+		} else if x.Type == CallTransferred && xc.MergedID != "" {
 			c.MergedID, c.Transfer = s.mergedBy(x), s.kind(x)
 			if c.Transfer != "warm" {
 				person = nil // nobody has answered there yet
@@ -242,8 +248,12 @@ func (s *story) call(id string, mine []*Event) *Call {
 
 // mergedBy is the id of the call that a transfer merged into another.
 func (s *story) mergedBy(e *Event) string {
-	if i := slices.Index(s.events, e); s.dropped[i] != "" {
+	i := slices.Index(s.events, e)
+	switch {
+	case s.dropped[i] != "":
 		return s.dropped[i]
+	case s.belongs[i] == e.Call.MergedID:
+		return e.Call.ID // told before, with the ids the other way round
 	}
 	return e.Call.MergedID
 }

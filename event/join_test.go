@@ -131,7 +131,8 @@ func TestMerges(t *testing.T) {
 			ID: "b", MergedID: "a", Status: event.Merged, Direction: "internal", From: "201", To: "202", Agent: anna,
 			StartedAt: began.Add(60 * time.Second), AnsweredAt: began.Add(66 * time.Second), EndedAt: began.Add(110 * time.Second),
 		}
-		if d := cmp.Diff(want, merged[0].Call); d != "" {
+		story := append(transfer(survivor, gone, "warm", true), merged[0])
+		if d := cmp.Diff(want, event.Join(merged[0], story).Call); d != "" {
 			t.Errorf("survivor %s: (-want +got)\n%s", survivor, d)
 		}
 	}

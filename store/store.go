@@ -54,7 +54,7 @@ type Ledger interface {
 	// Story returns the events of a source that were appended as parts of any
 	// of the calls, each once, in order of Seq; of more than limit the newest.
 	Story(ctx context.Context, source string, calls []string, limit int) ([]Event, error)
-	// Running returns at most limit calls without a call.ended, the last of
+	// Running returns at most limit calls that have not ended, the last of
 	// whose events came in before until, those that wait longest first.
 	Running(ctx context.Context, source string, until time.Time, limit int) ([]Running, error)
 	// StopRunning takes a call out of those running; another event of it that
@@ -138,13 +138,12 @@ type Event struct {
 	// Calls are the ids of the calls that the event is a part of, its own
 	// first; see Story. Append takes them, and no method gives them back.
 	Calls []string
+	// Ended says that the first of Calls is over; for Append, as Calls.
+	Ended bool
 }
 
 // ID is the event's id as people see it: evt_ and Seq.
 func (e Event) ID() string { return EventID(e.Seq) }
-
-// Ended reports whether the event is the end of a call.
-func (e Event) Ended() bool { return e.Type == event.CallEnded }
 
 // EventID gives the id of an event by its Seq.
 func EventID(seq uint64) string { return "evt_" + strconv.FormatUint(seq, 10) }

@@ -101,7 +101,7 @@ func (s *Setup) read(e store.Event) (*event.Event, []string, error) {
 		if err := json.Unmarshal(e.Body, ev); err != nil {
 			return nil, nil, fmt.Errorf("the event that crmsyncd made cannot be read: %w", err)
 		}
-		if ev.Type == event.CallEnded && ev.Call != nil {
+		if ev.Call != nil {
 			calls = []string{ev.Call.ID}
 		}
 	} else {
@@ -131,16 +131,13 @@ func own(ev *event.Event, key string, at time.Time) (store.Event, error) {
 		return store.Event{}, fmt.Errorf("write an event: %w", err)
 	}
 	request := &sources.Request{Header: http.Header{"Content-Type": {ownContent}}, Body: body, At: at}
-	p := sources.Parsed{Event: ev, ContentKey: ev.Vendor + ":call:" + ev.Call.ID + ":" + key}
-	if ev.Type == event.CallEnded {
-		p.Calls = []string{ev.Call.ID}
-	}
+	p := sources.Parsed{Event: ev, ContentKey: ev.Vendor + ":call:" + ev.Call.ID + ":" + key, Calls: []string{ev.Call.ID}}
 	return receiver.Stored(ev.Source, ev.Vendor, ev.Origin, request, p), nil
 }
 
 // followUp says what an event that is about to be planned brings with it:
-// events of calls that it merged, and an event that happened later but came
-// earlier, whose story it completes.
+// events of calls that it merged, and events that happened later but came
+// earlier and end a story that it completes.
 func (r reader) followUp(e store.Event) (more []store.Event, again []store.Requeue, err error) {
 	if _, several := r.Sources[e.Source].(sources.Closer); !several || e.ContentType == ownContent {
 		return nil, nil, nil
@@ -158,14 +155,17 @@ func (r reader) followUp(e store.Event) (more []store.Event, again []store.Reque
 			more = append(more, x)
 		}
 	}
-	last := s.own
+	last := map[string]*event.Event{} // by the call that it is the last of
 	for _, x := range s.events {
-		if s.seqs[x].Seq < e.Seq && event.Compare(x, last) > 0 {
-			last = x
+		if s.seqs[x].Seq < e.Seq && event.Compare(x, s.own) > 0 {
+			id := event.Join(x, s.events).Call.ID
+			if l := last[id]; l == nil || event.Compare(x, l) > 0 {
+				last[id] = x
+			}
 		}
 	}
-	if last != s.own {
-		again = append(again, r.Reparse(s.seqs[last]))
+	for _, x := range last {
+		again = append(again, r.Reparse(s.seqs[x]))
 	}
 	return more, again, nil
 }

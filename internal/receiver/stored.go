@@ -26,6 +26,7 @@ func Stored(source, vendor string, origin event.Origin, request *sources.Request
 	}
 	for _, c := range p.Calls {
 		out.Calls = append(out.Calls, bounded(c))
+		out.Ended = e.Type == event.CallEnded || e.Call != nil && e.Call.Status == event.Merged
 	}
 	if out.Lane == "" {
 		out.Lane = source + ":event:" + alone(p, request.Body)

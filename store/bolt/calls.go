@@ -34,7 +34,7 @@ func (t *txn) indexCalls(e *store.Event) error {
 		var err error
 		switch {
 		case i > 0:
-		case e.Ended():
+		case e.Ended:
 			err = t.del(runningBucket, key)
 		default:
 			err = t.put(runningBucket, key, appendTime(newRecord(timeLen), e.ReceivedAt))

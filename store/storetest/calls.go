@@ -11,7 +11,7 @@ import (
 // part is an event of the calls named.
 func part(n int, kind event.Type, calls ...string) store.Event {
 	e := sample(n)
-	e.Type, e.Calls = kind, calls
+	e.Type, e.Calls, e.Ended = kind, calls, kind == event.CallEnded
 	return e
 }
 
