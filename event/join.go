@@ -211,6 +211,9 @@ func (s *story) call(id string, mine []*Event) *Call {
 			c.Direction = "internal"
 		}
 		person := xc.Agent
+		if xc.Status == Voicemail && c.Status == Completed {
+			c.Status = Voicemail // it was a machine that answered
+		}
 		if xc.Status == Merged {
 			c.MergedID = xc.MergedID
 		} else if x.Type == CallTransferred && xc.MergedID != "" {

@@ -85,6 +85,12 @@ func TestJoin(t *testing.T) {
 		{"an end alone says nothing of how long they talked", transfer("a", "b", "warm", true)[6:], -1, &event.Call{
 			ID: "a", Status: event.Completed, Direction: "inbound", From: "+493023125042", To: "202", EndedAt: began.Add(307 * time.Second),
 		}},
+		{"a call that a machine took stays voicemail when it ends", []*event.Event{
+			said(2, event.CallAnswered, inbound("a", event.Voicemail), caller), said(20, event.CallEnded, inbound("a", event.Completed), caller),
+		}, -1, &event.Call{
+			ID: "a", Status: event.Voicemail, Direction: "inbound", From: "+493023125042", To: "+493023125900",
+			StartedAt: began.Add(2 * time.Second), AnsweredAt: began.Add(2 * time.Second), EndedAt: began.Add(20 * time.Second), Duration: seconds(18),
+		}},
 		{"a call that nobody took has no talk time", []*event.Event{
 			said(2, event.CallRinging, inbound("a", event.Ringing), caller), said(20, event.CallEnded, inbound("a", event.NotReached), caller),
 		}, -1, &event.Call{

@@ -88,6 +88,14 @@ type Closer interface {
 	CloseAfter() time.Duration
 }
 
+// Warner is a Source whose vendor punishes refusals, so that the first one is
+// worth an alarm.
+type Warner interface {
+	// Warning says what a refusal for that reason leads to, and what to do; ""
+	// if the reason needs no alarm.
+	Warning(reason string) string
+}
+
 // Parsed is what a request says.
 type Parsed struct {
 	// Event is never nil. Its Type is event.Unknown if the vendor's event is

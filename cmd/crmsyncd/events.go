@@ -80,7 +80,11 @@ func printEvents(w io.Writer, list []admin.Event) error {
 		for _, d := range e.Deliveries {
 			to = append(to, d.Connector+" "+string(d.State))
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format("2006-01-02 15:04:05"), e.Source, e.Type, e.State, strings.Join(to, ", "))
+		what := string(e.Type)
+		if e.Call != nil && e.Call.Status != "" {
+			what += " " + e.Call.Status
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format("2006-01-02 15:04:05"), e.Source, what, e.State, strings.Join(to, ", "))
 	}
 	return tw.Flush()
 }

@@ -9,12 +9,16 @@ import (
 	"github.com/crmsyncd/crmsyncd/connectors/hubspot"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/sources/sipgate"
 	"github.com/crmsyncd/crmsyncd/sources/telli"
+	"github.com/crmsyncd/crmsyncd/sources/voipgrid"
 )
 
 // sourceTypes are the vendors that settings can name as a source's type.
 var sourceTypes = map[string]sourceType{
-	"telli": newSourceType(telli.New),
+	"sipgate":  newSourceType(sipgate.New),
+	"telli":    newSourceType(telli.New),
+	"voipgrid": newSourceType(voipgrid.New),
 }
 
 // connectorTypes are the CRMs that settings can name as a connector's type.

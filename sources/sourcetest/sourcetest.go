@@ -43,6 +43,9 @@ type Fixture struct {
 	// Fresh says that the authentication covers the time, so that an old
 	// request, or one from the future, must be refused.
 	Fresh bool
+	// EmptyBody says that the vendor tries an address with an empty body, which
+	// is then no broken payload.
+	EmptyBody bool
 }
 
 // Run runs the suite.
@@ -254,7 +257,7 @@ func (s suite) unknownFields(t *testing.T, name string, body []byte) {
 		}
 		return
 	}
-	if dec.Decode(&doc) != nil {
+	if dec.Decode(&doc) != nil || doc == nil {
 		return
 	}
 	odd := map[string]any{
@@ -270,7 +273,9 @@ func (s suite) unknownFields(t *testing.T, name string, body []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d := cmp.Diff(want, s.Source.Parse(s.request(t, name, more))); d != "" {
+	got := s.Source.Parse(s.request(t, name, more))
+	want.Event.Raw, got.Event.Raw = nil, nil // of a body that is signed itself, its JSON
+	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("%s: (-without +with)\n%s", name, d)
 	}
 }
@@ -281,7 +286,7 @@ func (s suite) damaged(t *testing.T, name string, body []byte) {
 		if p.Event == nil {
 			t.Fatalf("%s: cut at %d: Event is nil", name, cut)
 		}
-		if p.Problem == "" && strings.HasSuffix(name, ".json") {
+		if p.Problem == "" && strings.HasSuffix(name, ".json") && !(s.EmptyBody && cut == 0) {
 			t.Errorf("%s: cut at %d: no problem is reported", name, cut)
 		}
 		if p.ContentKey != "" && p.Problem != "" {
