@@ -47,30 +47,28 @@ func Join(e *Event, story []*Event) *Event {
 }
 
 // Merges returns what becomes of the calls that transfers in the story ended:
-// for each an event of status merged, as no end of it comes from the vendor.
-// Join tells the rest of it. Their ID is empty.
+// for each of which anything was told before, an event of status merged, as no
+// end of it comes from the vendor. Join tells the rest of it. Their ID is empty.
 func Merges(story []*Event) []*Event {
 	s := readStory(story)
 	var out []*Event
 	for i, x := range s.events {
 		s.apply(x)
-		dropped := s.dropped[i]
-		if dropped == "" {
-			continue
-		}
 		var legs []*Event
-		for j := range s.events[:i] {
-			if s.belongs[j] == dropped {
+		for j := range i {
+			if s.dropped[i] != "" && s.belongs[j] == s.dropped[i] {
 				legs = append(legs, s.events[j])
 			}
 		}
-		m := &Event{Type: CallTransferred, Source: x.Source, Vendor: x.Vendor, OccurredAt: x.OccurredAt, Origin: x.Origin, Call: &Call{}}
-		if len(legs) > 0 {
-			m.Call = s.call(dropped, legs)
-			m.Contact = contactOf(legs, m.Call.Direction) // for its lane
+		if len(legs) == 0 {
+			continue
 		}
-		m.Call = &Call{ID: dropped, Status: Merged, MergedID: s.belongs[i], EndedAt: x.OccurredAt, Direction: m.Call.Direction}
-		out = append(out, m)
+		leg := s.call(s.dropped[i], legs)
+		out = append(out, &Event{
+			Type: CallTransferred, Source: x.Source, Vendor: x.Vendor, OccurredAt: x.OccurredAt, Origin: x.Origin,
+			Call:    &Call{ID: leg.ID, Status: Merged, MergedID: s.belongs[i], EndedAt: x.OccurredAt, Direction: leg.Direction},
+			Contact: contactOf(legs, leg.Direction), // for its lane
+		})
 	}
 	return out
 }

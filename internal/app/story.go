@@ -146,14 +146,12 @@ func (r reader) followUp(e store.Event) (more []store.Event, again []store.Reque
 	if err != nil || len(s.events) == 0 || s.own.Call == nil {
 		return nil, nil, err
 	}
-	if s.own.Call.MergedID != "" {
-		for _, m := range event.Merges(s.events) {
-			x, err := own(m, event.Merged, e.ReceivedAt)
-			if err != nil {
-				return nil, nil, err
-			}
-			more = append(more, x)
+	for _, m := range event.Merges(s.events) {
+		x, err := own(m, event.Merged, e.ReceivedAt)
+		if err != nil {
+			return nil, nil, err
 		}
+		more = append(more, x)
 	}
 	last := map[string]*event.Event{} // by the call that it is the last of
 	for _, x := range s.events {
