@@ -167,7 +167,8 @@ func settledAt(address string, events uint64) error {
 }
 
 // scriptHook posts a webhook: hook [-sample S] [-n PERSON] [-file F] [-id ID]
-// [-secret S] [-age 10m] [-nosig] [-method M] [-type T] [-path P] [-minute M] WANT
+// [-secret S] [-age 10m] [-nosig] [-method M] [-type T] [-path P] [-minute M]
+// [-header "NAME: VALUE"] WANT
 func scriptHook(ts *testscript.TestScript, neg bool, args []string) {
 	f := flag.NewFlagSet("hook", flag.ContinueOnError)
 	sample := f.String("sample", "call_completed", "")
@@ -182,6 +183,7 @@ func scriptHook(ts *testscript.TestScript, neg bool, args []string) {
 	path := f.String("path", "/hooks/telli", "")
 	minute := f.Int("minute", 0, "")
 	size := f.Int("size", 0, "")
+	header := f.String("header", "", "")
 	ts.Check(f.Parse(args))
 	src, err := telliSource(*secret)
 	ts.Check(err)
@@ -200,6 +202,9 @@ func scriptHook(ts *testscript.TestScript, neg bool, args []string) {
 	req, err := http.NewRequest(*method, "http://"+ts.Getenv("LISTEN")+*path, bytes.NewReader(body))
 	ts.Check(err)
 	req.Header.Set("Content-Type", *contentType)
+	if name, value, ok := strings.Cut(*header, ": "); ok {
+		req.Header.Set(name, value)
+	}
 	if !*nosig {
 		if signer, ok := src.(sources.Signer); ok {
 			ts.Check(signer.Sign(&sources.Request{URL: req.URL, Header: req.Header, Body: body}, *id, time.Now().Add(-*age)))

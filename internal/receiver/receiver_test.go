@@ -488,7 +488,7 @@ func TestRefusalsAreLoggedOnceAMinuteAndQuoteNothing(t *testing.T) {
 	if n := strings.Count(log, "reason=bad_signature"); n != 2 {
 		t.Errorf("%d lines, want 2:\n%s", n, log)
 	}
-	for _, part := range []string{"level=WARN", "source=telli", "since_last_line=4", "signing_secret", "belong to /hooks/telli"} {
+	for _, part := range []string{"level=WARN", "source=telli", "since_last_line=4", "fits no key", "belong to /hooks/telli"} {
 		if !strings.Contains(log, part) {
 			t.Errorf("%q is missing in\n%s", part, log)
 		}

@@ -5,14 +5,20 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/sources"
 )
 
 // hints say what to do about a refusal, by its reason.
 var hints = map[string]string{
-	"bad_signature":    "the signature fits no signing_secret of this source; compare it with the one that the sender shows",
+	"bad_signature":    "the signature fits no key of this source in the settings; compare them with what the sender shows",
 	"no_signature":     "the request carries no signature; either the sender does not sign, or it is not the sender",
 	"old_timestamp":    "the signature is right but its time is over 5 minutes ago; check this machine's clock",
 	"future_timestamp": "the signature is right but its time is over 5 minutes ahead; check this machine's clock",
+	"no_token":         "the address that the sender was given lacks the token at its end, or it is not the sender",
+	"wrong_token":      "the token is none of this source's; give the sender the address with the token of the settings",
+	"address":          "the address in from is not in allow_from; behind a reverse proxy, name the proxy in trusted_proxies",
+	"rate":             "more webhooks come than this source's limits.rate allows",
 	"too_large":        "raise limits.body if the sender is to be trusted with it",
 	"store_time":       "the disk is slow or the ledger is busy",
 	"disk_full":        "make room on the disk of data_dir",
@@ -22,7 +28,8 @@ var hints = map[string]string{
 
 // tell logs a request that was not accepted: at once for the first of its
 // kind, then once a minute with the number left out, so that nobody can fill
-// the log from outside. Nothing of the request is in it.
+// the log from outside. Nothing of the request is in it but, where it is the
+// matter, the address that it came from.
 func (r *Receiver) tell(source string, req *http.Request, a answer) {
 	if a.result != "refused" && a.result != "failed" {
 		return
@@ -39,7 +46,15 @@ func (r *Receiver) tell(source string, req *http.Request, a answer) {
 	if more > 0 {
 		attrs = append(attrs, "since_last_line", more)
 	}
+	if a.reason == "address" {
+		attrs = append(attrs, "from", sender(req, r.TrustedProxies))
+	}
 	hint := hints[a.reason]
+	if w, ok := r.Sources()[source].Source.(sources.Warner); ok && a.result == "refused" {
+		if warning := w.Warning(a.reason); warning != "" {
+			level, hint = slog.LevelError, warning
+		}
+	}
 	if source == "" {
 		level, message = slog.LevelDebug, "a request to an unknown path"
 		if near := r.nearest(req); near != "" {
