@@ -18,6 +18,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/sources/respondio"
 	"github.com/crmsyncd/crmsyncd/sources/sipgate"
 	"github.com/crmsyncd/crmsyncd/sources/telli"
 	"github.com/crmsyncd/crmsyncd/sources/voipgrid"
@@ -47,11 +48,13 @@ var generators = map[string]func(*testing.T) string{
 	"settings access":    structTable(config.Access{}),
 	"settings source":    structTable(config.SourceLimits{}),
 	"source sipgate":     vendorTable("sipgate", app.SourceTypes),
+	"source respondio":   vendorTable("respondio", app.SourceTypes),
 	"source telli":       vendorTable("telli", app.SourceTypes),
 	"source voipgrid":    vendorTable("voipgrid", app.SourceTypes),
 	"connector hubspot":  vendorTable("hubspot", app.ConnectorTypes),
 	"connector airtable": vendorTable("airtable", app.ConnectorTypes),
 	"sipgate samples":    func(*testing.T) string { return words((&sipgate.Source{}).Samples()) },
+	"respondio samples":  func(*testing.T) string { return words((&respondio.Source{}).Samples()) },
 	"telli samples":      func(*testing.T) string { return words((&telli.Source{}).Samples()) },
 	"voipgrid samples":   func(*testing.T) string { return words((&voipgrid.Source{}).Samples()) },
 }

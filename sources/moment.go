@@ -10,10 +10,10 @@ type Moment struct {
 	Time time.Time // zero if the field holds no time
 }
 
-// The span in which times of events are believed. Vendors keep and resend
-// messages for days; a year and a bit leaves room for backfills.
+// The span in which times of events are believed. No vendor's records go back
+// to before 2010, while a time in the wrong unit mostly falls into 1970.
 const (
-	oldest = 400 * 24 * time.Hour
+	oldest = 2010
 	newest = 24 * time.Hour
 )
 
@@ -36,8 +36,8 @@ func (m Moment) Problem(now time.Time) string {
 		return ""
 	case m.Time.IsZero():
 		return m.Name + " is no time"
-	case m.Time.Before(now.Add(-oldest)):
-		return m.Name + " is more than 400 days ago"
+	case m.Time.Year() < oldest:
+		return m.Name + " is before 2010"
 	case m.Time.After(now.Add(newest)):
 		return m.Name + " is more than 24 hours ahead"
 	}

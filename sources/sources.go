@@ -63,7 +63,7 @@ type Unsigned interface {
 // Typed is a Source that also takes other bodies than JSON.
 type Typed interface {
 	// Takes reports whether bodies of the media type (lower case, without
-	// parameters) are taken. JSON always is.
+	// parameters; "" for a header that cannot be read) are taken. JSON always is.
 	Takes(mediaType string) bool
 }
 

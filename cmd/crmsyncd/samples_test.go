@@ -30,6 +30,7 @@ const sampleSources = `
   telli: {type: telli, signing_secret: "` + testSecret + `"}
   voipgrid: {type: voipgrid, token: a-token-of-thirty-two-characters}
   sipgate: {type: sipgate, token: a-token-of-thirty-two-characters}
+  respondio: {type: respondio, signing_keys: [respondio-example-signing-key-01]}
 `
 
 // TestSamples posts every vendor's samples to a daemon of its own and holds
@@ -37,7 +38,7 @@ const sampleSources = `
 func TestSamples(t *testing.T) {
 	t.Parallel()
 	var files []string
-	for _, vendor := range []string{"telli", "voipgrid", "sipgate"} {
+	for _, vendor := range []string{"telli", "voipgrid", "sipgate", "respondio"} {
 		for _, pattern := range []string{"*.json", "*.form", "sequences/*.json"} {
 			found, err := filepath.Glob(filepath.Join("..", "..", "sources", vendor, "testdata", pattern))
 			if err != nil {

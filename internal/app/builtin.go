@@ -9,6 +9,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/connectors/hubspot"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/sources/respondio"
 	"github.com/crmsyncd/crmsyncd/sources/sipgate"
 	"github.com/crmsyncd/crmsyncd/sources/telli"
 	"github.com/crmsyncd/crmsyncd/sources/voipgrid"
@@ -16,9 +17,10 @@ import (
 
 // sourceTypes are the vendors that settings can name as a source's type.
 var sourceTypes = map[string]sourceType{
-	"sipgate":  newSourceType(sipgate.New),
-	"telli":    newSourceType(telli.New),
-	"voipgrid": newSourceType(voipgrid.New),
+	"respondio": newSourceType(respondio.New),
+	"sipgate":   newSourceType(sipgate.New),
+	"telli":     newSourceType(telli.New),
+	"voipgrid":  newSourceType(voipgrid.New),
 }
 
 // connectorTypes are the CRMs that settings can name as a connector's type.

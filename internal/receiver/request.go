@@ -48,18 +48,17 @@ func (r *Receiver) nearest(req *http.Request) string {
 // takes accepts the types that senders give JSON, none at all, as some leave
 // it out, and what the source takes besides.
 func (s Source) takes(values []string) bool {
-	switch {
-	case len(values) == 0 || len(values) == 1 && (values[0] == "application/json" || values[0] == ""):
+	if len(values) == 0 || len(values) == 1 && (values[0] == "application/json" || values[0] == "") {
 		return true
-	case len(values) > 1:
-		return false
 	}
-	t, _, err := mime.ParseMediaType(values[0])
-	if err != nil && !errors.Is(err, mime.ErrInvalidMediaParameter) {
-		return false
+	kind := "" // of a header that cannot be read
+	if len(values) == 1 {
+		if t, _, err := mime.ParseMediaType(values[0]); err == nil || errors.Is(err, mime.ErrInvalidMediaParameter) {
+			kind = t
+		}
 	}
 	typed, _ := s.Source.(sources.Typed)
-	return t == "application/json" || t == "text/json" || strings.HasSuffix(t, "+json") || typed != nil && typed.Takes(t)
+	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json") || typed != nil && typed.Takes(kind)
 }
 
 // address is the URL as the sender called it: what a proxy in front changed of

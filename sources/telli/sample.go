@@ -27,7 +27,7 @@ func (*Source) Sample(kind string, n int, at time.Time) ([]byte, error) {
 	if n < 0 {
 		n = -n
 	}
-	p := personOf(n)
+	p := person{sources.Invent(n), n}
 	if status, ok := strings.CutPrefix(kind, "status_"); ok && slices.Contains(sampleKinds, kind) {
 		contact := p.contact()
 		contact["status"], contact["status_updated_at"] = status, at.UTC().Format(time.RFC3339)
@@ -42,7 +42,7 @@ func (*Source) Sample(kind string, n int, at time.Time) ([]byte, error) {
 	contact := p.contact()
 	contact["call_attempts"], contact["timezone"] = 1+n%3, "Europe/Berlin"
 	contact["created_at"] = at.Add(-48 * time.Hour).UTC().Format("2006-01-02T15:04:05.000Z")
-	contact["contact_details"] = map[string]any{"company": p.company}
+	contact["contact_details"] = map[string]any{"company": p.Company}
 	call := p.call(kind, n, at)
 	contact["status"] = "pending"
 	if kind == "call_completed" || kind == "call_newer" {
@@ -53,35 +53,16 @@ func (*Source) Sample(kind string, n int, at time.Time) ([]byte, error) {
 
 // person is somebody invented.
 type person struct {
-	n                                  int
-	first, last, mail, number, company string
-}
-
-var (
-	firstNames = []string{"Erika", "Max", "Anna", "Jonas", "Lena", "Paul", "Mia", "Felix", "Clara", "Emil"}
-	lastNames  = []string{"Mustermann", "Beispiel", "Muster", "Probe", "Vorlage", "Exempel", "Testmann"}
-	companies  = []string{"Beispiel Solar GmbH", "Muster Energie AG", "Probe & Partner"}
-)
-
-// personOf invents person n. The numbers are kept for fiction: the first
-// thousand in Berlin (Bundesnetzagentur, 030 23125-000 to -999), then those of
-// the American 555-01xx.
-func personOf(n int) person {
-	p := person{n: n, first: firstNames[n%len(firstNames)], last: lastNames[n/len(firstNames)%len(lastNames)], company: companies[n%len(companies)]}
-	p.mail = fmt.Sprintf("%s.%s.%d@example.com", strings.ToLower(p.first), strings.ToLower(p.last), n)
-	p.number = fmt.Sprintf("+493023125%03d", n%1000)
-	if n >= 1000 {
-		p.number = fmt.Sprintf("+1%03d55501%02d", 201+n/100%780, n%100)
-	}
-	return p
+	sources.Invented
+	n int
 }
 
 func (p person) id() string { return fmt.Sprintf("0f9a6b2e-0000-4d11-8a31-%012d", p.n) }
 
 func (p person) contact() map[string]any {
 	return map[string]any{
-		"contact_id": p.id(), "external_contact_id": nil, "first_name": p.first, "last_name": p.last,
-		"phone_number": p.number, "email": p.mail, "reached_at": nil,
+		"contact_id": p.id(), "external_contact_id": nil, "first_name": p.First, "last_name": p.Last,
+		"phone_number": p.Number, "email": p.Email, "reached_at": nil,
 	}
 }
 
@@ -94,13 +75,13 @@ func (p person) call(kind string, n int, at time.Time) map[string]any {
 	c := map[string]any{
 		"call_id": fmt.Sprintf("c1a7e0aa-%04d-4e6f-%04x-%012d", slices.Index(sampleKinds, kind), ended.Unix()&0xffff, n), "contact_id": p.id(), "external_contact_id": nil,
 		"agent_id": "5d0c1f3e-1111-4c7a-9b52-000000000001", "loop_id": fmt.Sprintf("9b1d4c55-4444-4a0e-8f6d-%012d", n), "attempt": 1 + n%3,
-		"direction": "outbound", "from_number": "+493023125900", "to_number": p.number,
+		"direction": "outbound", "from_number": sources.OurNumber, "to_number": p.Number,
 		"triggered_at": started.Add(-8 * time.Second).UnixMilli(), "started_at": started.UnixMilli(), "ended_at": ended.UnixMilli(),
 		"call_length_min": length.Minutes(), "recording_url": nil, "transcript": "",
 	}
 	if talked {
 		c["recording_url"] = fmt.Sprintf("https://recordings.example.com/telli/%d.mp3", n)
-		c["transcript"] = "Agent: Guten Tag, hier ist der Assistent von " + p.company + ".\nUser: Guten Tag, " + p.last + ".\nAgent: Es geht um Ihre Anfrage. Passt es gerade?\nUser: Ja, gern."
+		c["transcript"] = "Agent: Guten Tag, hier ist der Assistent von " + p.Company + ".\nUser: Guten Tag, " + p.Last + ".\nAgent: Es geht um Ihre Anfrage. Passt es gerade?\nUser: Ja, gern."
 	}
 	slot := ended.Add(6 * 24 * time.Hour).Truncate(time.Hour).Format(time.RFC3339)
 	if kind == "call_newer" {
@@ -113,7 +94,7 @@ func (p person) call(kind string, n int, at time.Time) map[string]any {
 	c["call_analysis"], c["call_outcome"], c["booked_slot_for"] = map[string]any{}, map[string]any{}, nil
 	if talked {
 		c["call_analysis"] = map[string]any{
-			"summary":  map[string]any{"value": true, "details": "Gespräch mit " + p.first + " " + p.last + " über die Anfrage."},
+			"summary":  map[string]any{"value": true, "details": "Gespräch mit " + p.First + " " + p.Last + " über die Anfrage."},
 			"interest": map[string]any{"value": kind == "call_completed", "details": "Interessiert an einem Angebot"},
 		}
 	}

@@ -110,7 +110,7 @@ func (w *reading) callEnded(now time.Time, p *sources.Parsed) (problem string) {
 		return "call_ended without the id of a call"
 	}
 	for _, t := range w.callTimes {
-		if problem := t.problem(now); problem != "" {
+		if problem := t.Problem(now); problem != "" {
 			return problem
 		}
 	}
@@ -137,7 +137,7 @@ func (w *reading) statusChanged(now time.Time, p *sources.Parsed) (problem strin
 	case c.Status == "":
 		return "contact_status_changed without a status"
 	}
-	if problem := w.statusTime.problem(now); problem != "" {
+	if problem := w.statusTime.Problem(now); problem != "" {
 		return problem
 	}
 	if c.StatusChangedAt.IsZero() {

@@ -14,47 +14,8 @@ type reading struct {
 	call        *event.Call
 	contact     *event.Contact
 	triggeredAt time.Time
-	callTimes   []moment
-	statusTime  moment
-}
-
-// moment is a time that orders events. One far off the truth would freeze its
-// contact: no later event could ever overwrite what it wrote.
-type moment struct {
-	name string
-	time time.Time
-	ok   bool
-}
-
-// The span in which times of events are believed. telli keeps and resends
-// messages for days; a year and a bit leaves room for backfills.
-const (
-	oldest = 400 * 24 * time.Hour
-	newest = 24 * time.Hour
-)
-
-func readMoment(from sources.Value, names ...string) moment {
-	for _, name := range names {
-		if v := from.Get(name); v.Known() {
-			t, ok := v.Time()
-			return moment{name, t, ok}
-		}
-	}
-	return moment{}
-}
-
-func (m moment) problem(now time.Time) string {
-	switch {
-	case m.name == "":
-		return ""
-	case !m.ok:
-		return m.name + " is no time"
-	case m.time.Before(now.Add(-oldest)):
-		return m.name + " is more than 400 days ago"
-	case m.time.After(now.Add(newest)):
-		return m.name + " is more than 24 hours ahead"
-	}
-	return ""
+	callTimes   []sources.Moment
+	statusTime  sources.Moment
 }
 
 // read takes the fields of the documented payload and of the newer call shape,
@@ -84,8 +45,8 @@ func (w *reading) readContact(contact, call sources.Value) {
 	}
 	c.FullName = strings.TrimSpace(c.FirstName + " " + c.LastName)
 	c.ReachedAt, _ = contact.Get("reached_at").Time()
-	w.statusTime = readMoment(contact, "status_updated_at")
-	c.StatusChangedAt = w.statusTime.time
+	w.statusTime = sources.ReadMoment(contact, "status_updated_at")
+	c.StatusChangedAt = w.statusTime.Time
 
 	details := contact.Get("contact_details")
 	c.Company = details.Get("company").Text()
@@ -122,11 +83,11 @@ func (w *reading) readCall(v sources.Value) {
 	}
 	c.Status, c.Reason = status(v)
 
-	triggered := readMoment(v, "triggered_at", "triggered_at_iso")
-	started := readMoment(v, "started_at", "started_at_iso")
-	ended := readMoment(v, "ended_at", "ended_at_iso")
-	w.callTimes = []moment{triggered, started, ended}
-	w.triggeredAt, c.StartedAt, c.EndedAt = triggered.time, started.time, ended.time
+	triggered := sources.ReadMoment(v, "triggered_at", "triggered_at_iso")
+	started := sources.ReadMoment(v, "started_at", "started_at_iso")
+	ended := sources.ReadMoment(v, "ended_at", "ended_at_iso")
+	w.callTimes = []sources.Moment{triggered, started, ended}
+	w.triggeredAt, c.StartedAt, c.EndedAt = triggered.Time, started.Time, ended.Time
 	c.Duration = duration(v, c.StartedAt, c.EndedAt)
 
 	c.Analysis = analysis(v.Get("call_analysis"))
