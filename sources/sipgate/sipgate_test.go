@@ -38,7 +38,7 @@ func TestSource(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	short := 30 * time.Second
+	short := time.Millisecond
 	for name, c := range map[string]struct {
 		cfg  sipgate.Config
 		want string

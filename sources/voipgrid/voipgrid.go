@@ -51,8 +51,8 @@ var (
 func New(name string, cfg Config, country string) (*Source, error) {
 	s := &Source{name: name, country: strings.ToUpper(country), closeAfter: DefaultCloseAfter}
 	if d := cfg.CloseAfter; d != nil {
-		if *d != 0 && *d < time.Minute {
-			return nil, errors.New("close_after: wants at least 1m, or 0 for never")
+		if *d != 0 && *d < time.Second {
+			return nil, errors.New("close_after: wants at least 1s, or 0 for never")
 		}
 		s.closeAfter = *d
 	}

@@ -88,8 +88,8 @@ func TestNew(t *testing.T) {
 		{"nothing set", voipgrid.Config{}, 4 * time.Hour, ""},
 		{"never", voipgrid.Config{CloseAfter: length(0)}, 0, ""},
 		{"a day", voipgrid.Config{CloseAfter: length(24 * time.Hour)}, 24 * time.Hour, ""},
-		{"a second", voipgrid.Config{CloseAfter: length(time.Second)}, 0, "close_after: wants at least 1m, or 0 for never"},
-		{"less than nothing", voipgrid.Config{CloseAfter: length(-time.Hour)}, 0, "close_after: wants at least 1m, or 0 for never"},
+		{"half a second", voipgrid.Config{CloseAfter: length(time.Second / 2)}, 0, "close_after: wants at least 1s, or 0 for never"},
+		{"less than nothing", voipgrid.Config{CloseAfter: length(-time.Hour)}, 0, "close_after: wants at least 1s, or 0 for never"},
 		{"an odd base_url", voipgrid.Config{BaseURL: "ftp://x"}, 0, "base_url: not an http or https address"},
 	} {
 		s, err := voipgrid.New("phones", c.cfg, "DE")
