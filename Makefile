@@ -12,7 +12,7 @@ FUZZTIME ?= 200000x
 BENCHTIME ?= 3s
 SOAK ?= 60s
 
-.PHONY: all build help test race check demo bench fuzz soak golden clean
+.PHONY: all build help test race check demo bench fuzz soak fidelity golden clean
 
 all: build
 
@@ -53,6 +53,9 @@ fuzz: ## every fuzz target, FUZZTIME (200000x) tries each
 
 soak: ## kill and disturb it for SOAK (60s): no event lost, doubled or out of order
 	SOAK=$(SOAK) $(GO) test -run TestSoak -count=1 -v -timeout 30m ./cmd/crmsyncd
+
+fidelity: ## the vendors' own Node.js clients against the sandbox; npm fetches them
+	$(GO) test -tags fidelity -run TestTheVendorsOwnClients -count=1 -v -timeout 20m ./internal/fidelity
 
 golden: ## write the golden files anew
 	$(GO) test ./mapping ./config ./sources/telli ./cmd/crmsyncd ./docs -update

@@ -16,6 +16,8 @@ type Block struct {
 	// Unresolved says that a ${…} in it leads nowhere, which is among the
 	// problems of Read: what the vendor says about the value is noise then.
 	Unresolved bool
+	// StandIns says that, offline, random keys stand for missing secrets in it.
+	StandIns bool
 }
 
 // Decode reads all keys but type strictly into the vendor's Config.

@@ -175,7 +175,7 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 	}
 	for _, bs := range [][]Block{s.Sources, s.Connectors} {
 		for i := range bs {
-			bs[i].Unresolved = env.unresolved(bs[i].Node)
+			bs[i].Unresolved, bs[i].StandIns = within(bs[i].Node, env.broken), within(bs[i].Node, env.stood)
 		}
 	}
 	s.Defaults.Zone = s.Defaults.Timezone.location()

@@ -217,8 +217,8 @@ func TestOfflineNeedsNoSecrets(t *testing.T) {
 		Secret config.Secret `yaml:"signing_secret"`
 		Token  config.Secret `yaml:"token"`
 	}
-	if ps := s.Sources[0].Decode(&vendor); ps != nil || s.Sources[0].Unresolved {
-		t.Errorf("unresolved %v: %v", s.Sources[0].Unresolved, ps)
+	if ps := s.Sources[0].Decode(&vendor); ps != nil || s.Sources[0].Unresolved || !s.Sources[0].StandIns {
+		t.Errorf("unresolved %v, stand-ins %v: %v", s.Sources[0].Unresolved, s.Sources[0].StandIns, ps)
 	}
 	if key, err := base64.StdEncoding.DecodeString(vendor.Secret.Reveal()); err != nil || len(key) != 32 {
 		t.Errorf("the stand-in is no key of 32 bytes (%v)", err)

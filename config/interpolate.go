@@ -27,13 +27,14 @@ type Env struct {
 
 	dir    string              // folder of the settings file
 	broken map[*diag.Node]bool // values with a reference that leads nowhere
+	stood  map[*diag.Node]bool // values in which, offline, a random key stands for one
 }
 
 // System is the environment of this process.
 func System() Env { return Env{} }
 
 func (e Env) filled(dir string) Env {
-	e.dir, e.broken = dir, map[*diag.Node]bool{}
+	e.dir, e.broken, e.stood = dir, map[*diag.Node]bool{}, map[*diag.Node]bool{}
 	if e.Getenv == nil {
 		e.Getenv = os.LookupEnv
 	}
@@ -92,6 +93,7 @@ func (e Env) interpolate(n *diag.Node) (ps diag.Problems) {
 		}
 		value, message, hint := e.resolve(reference)
 		if message != "" && e.Offline {
+			e.stood[n] = true
 			// Base64 of 32 bytes passes for every vendor's kind of key.
 			value = base64.StdEncoding.EncodeToString([]byte(rand.Text() + rand.Text())[:32])
 		} else if message != "" {
@@ -106,10 +108,10 @@ func (e Env) interpolate(n *diag.Node) (ps diag.Problems) {
 	return ps
 }
 
-// unresolved reports whether n holds a reference that leads nowhere.
-func (e Env) unresolved(n *diag.Node) bool {
-	return e.broken[n] || slices.ContainsFunc(n.Items, e.unresolved) ||
-		slices.ContainsFunc(n.Pairs, func(p diag.Pair) bool { return e.unresolved(p.Value) })
+// within reports whether n or anything in it is among the nodes.
+func within(n *diag.Node, nodes map[*diag.Node]bool) bool {
+	return nodes[n] || slices.ContainsFunc(n.Items, func(i *diag.Node) bool { return within(i, nodes) }) ||
+		slices.ContainsFunc(n.Pairs, func(p diag.Pair) bool { return within(p.Value, nodes) })
 }
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

@@ -38,14 +38,20 @@ type Options struct {
 	Zone      *time.Location // for dates without zone
 	Log       *slog.Logger
 	UserAgent string
+	Vault     Vault // for tokens that change; nil where nothing is to be sent
 }
 
 // ID is the name of the field that stands for the CRM's own record id.
 const ID = "$id"
 
+// WholeEvent is the name of the field that, in a record for a webhook, stands
+// for the whole event: a map that becomes the body.
+const WholeEvent = "$event"
+
 // Value is what a field is to hold: string, bool, int, float64, time.Time,
-// event.Seconds, []any of those, or nil, which clears the field. Connectors
-// make it right for the CRM's type of field, or answer Invalid.
+// event.Seconds, []any of those, or nil, which clears the field; in an Open
+// object also map[string]any. Connectors make it right for the CRM's type of
+// field, or answer Invalid.
 type Value = any
 
 // Term is one field that must have one value.
@@ -94,6 +100,10 @@ type Change struct {
 	// outcome is not known; zero if there was none. Write then makes sure
 	// that the record is not made twice: it looks before it creates.
 	Attempted time.Time
+	// Idempotency names this record of this event: the same over attempts,
+	// restarts and replays, different for any other; ASCII without dots. ""
+	// where the change comes from no event.
+	Idempotency string
 }
 
 // Link ties the changed record to another one.
@@ -137,6 +147,7 @@ type Object struct {
 	Name   string // as rules and the API use it
 	Label  string
 	Fields map[string]Field // by the name that rules use
+	Open   bool             // takes any field; Fields names none of them
 }
 
 // Field returns the field of a name, or of an ID where rules name fields so.

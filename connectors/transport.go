@@ -6,8 +6,13 @@ import (
 )
 
 // NoAnswer classifies a request that got no answer. written says that it, or
-// part of it, went out; repeatable, that it may be sent again in any case.
+// part of it, went out; repeatable, that it may be sent again in any case. An
+// *Error among its causes says itself what it is: there was no access to send
+// the request with.
 func NoAnswer(err error, written, repeatable bool) *Error {
+	if e, ok := errors.AsType[*Error](err); ok {
+		return e
+	}
 	e := &Error{Kind: Transient, Code: "NO_ANSWER", Message: err.Error(), Err: err}
 	if written && !repeatable {
 		e.Kind = Unknown

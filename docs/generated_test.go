@@ -22,6 +22,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/sources/sipgate"
 	"github.com/crmsyncd/crmsyncd/sources/telli"
 	"github.com/crmsyncd/crmsyncd/sources/voipgrid"
+	"github.com/crmsyncd/crmsyncd/sources/webhook"
 )
 
 // generators make the parts of documents that stand between
@@ -38,25 +39,34 @@ var generators = map[string]func(*testing.T) string{
 	"record keys": func(t *testing.T) string {
 		return keyTable(t, "record", "object", "as", "match", "create", "on_many", "fields", "link")
 	},
-	"field keys":         func(t *testing.T) string { return keyTable(t, "field", "value", "if", "missing") },
-	"link keys":          func(t *testing.T) string { return keyTable(t, "link", "to", "field", "type") },
-	"settings":           settingsTable,
-	"settings defaults":  structTable(config.Defaults{}),
-	"settings delivery":  structTable(config.Delivery{}),
-	"settings limits":    structTable(config.Limits{}),
-	"settings log":       structTable(config.Log{}),
-	"settings access":    structTable(config.Access{}),
-	"settings source":    structTable(config.SourceLimits{}),
-	"source sipgate":     vendorTable("sipgate", app.SourceTypes),
-	"source respondio":   vendorTable("respondio", app.SourceTypes),
-	"source telli":       vendorTable("telli", app.SourceTypes),
-	"source voipgrid":    vendorTable("voipgrid", app.SourceTypes),
-	"connector hubspot":  vendorTable("hubspot", app.ConnectorTypes),
-	"connector airtable": vendorTable("airtable", app.ConnectorTypes),
-	"sipgate samples":    func(*testing.T) string { return words((&sipgate.Source{}).Samples()) },
-	"respondio samples":  func(*testing.T) string { return words((&respondio.Source{}).Samples()) },
-	"telli samples":      func(*testing.T) string { return words((&telli.Source{}).Samples()) },
-	"voipgrid samples":   func(*testing.T) string { return words((&voipgrid.Source{}).Samples()) },
+	"field keys":           func(t *testing.T) string { return keyTable(t, "field", "value", "if", "missing") },
+	"link keys":            func(t *testing.T) string { return keyTable(t, "link", "to", "field", "type") },
+	"settings":             settingsTable,
+	"settings defaults":    structTable(config.Defaults{}),
+	"settings delivery":    structTable(config.Delivery{}),
+	"settings limits":      structTable(config.Limits{}),
+	"settings log":         structTable(config.Log{}),
+	"settings access":      structTable(config.Access{}),
+	"settings source":      structTable(config.SourceLimits{}),
+	"source sipgate":       vendorTable("sipgate", app.SourceTypes),
+	"source telli":         vendorTable("telli", app.SourceTypes),
+	"source respondio":     vendorTable("respondio", app.SourceTypes),
+	"source voipgrid":      vendorTable("voipgrid", app.SourceTypes),
+	"source webhook":       vendorTable("webhook", app.SourceTypes),
+	"connector hubspot":    vendorTable("hubspot", app.ConnectorTypes),
+	"connector airtable":   vendorTable("airtable", app.ConnectorTypes),
+	"connector pipedrive":  vendorTable("pipedrive", app.ConnectorTypes),
+	"connector salesforce": vendorTable("salesforce", app.ConnectorTypes),
+	"connector webhook":    vendorTable("webhook", app.ConnectorTypes),
+	"sipgate samples":      func(*testing.T) string { return words((&sipgate.Source{}).Samples()) },
+	"telli samples":        func(*testing.T) string { return words((&telli.Source{}).Samples()) },
+	"respondio samples":    func(*testing.T) string { return words((&respondio.Source{}).Samples()) },
+	"webhook presets":      func(*testing.T) string { return words(webhook.Presets()) },
+	"webhook hmac":         structTable(webhook.HMAC{}),
+	"webhook header":       structTable(webhook.Header{}),
+	"webhook field":        structTable(webhook.Field{}),
+	"webhook jwt":          structTable(webhook.JWT{}),
+	"voipgrid samples":     func(*testing.T) string { return words((&voipgrid.Source{}).Samples()) },
 }
 
 var generated = regexp.MustCompile(`(?s)<!-- generated: ([a-z ]+) -->\n(.*?)<!-- end -->`)

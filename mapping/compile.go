@@ -164,12 +164,12 @@ func (c *compiler) notPlain(o operand) {
 	c.problem(o.from, o.to, name+" is "+o.kinds.String()+", not one value", hint)
 }
 
-// formula compiles the text of a field: a formula, a text with {{ }} or a
-// plain scalar. The last keeps its type.
-func (s *scope) field(node *diag.Node) (*formula, diag.Problems) {
+// field compiles the text of a field: a formula of one of the wanted kinds, a
+// text with {{ }} or a plain scalar. The last keeps its type.
+func (s *scope) field(node *diag.Node, want kinds) (*formula, diag.Problems) {
 	switch {
 	case isFormula(node):
-		return s.formula(node, kField)
+		return s.formula(node, want)
 	case strings.Contains(node.Value, "{{"):
 		return s.text(node)
 	}

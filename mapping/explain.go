@@ -130,7 +130,7 @@ func (u *rule) explainRecords(e *env, x *Explanation) {
 			e.reads = &field.Reads
 			v, _ := f.value.eval(e)
 			e.reads = nil
-			field.Value = fieldValue(v, e.zone)
+			field.Value = rec.value(v, e.zone)
 			field.Written = f.name != connectors.ID && planned.Skip == "" && (field.Value != nil || f.clear)
 			out.Fields = append(out.Fields, field)
 		}

@@ -75,6 +75,7 @@ type scope struct {
 	sources []string // nil: not known
 	country string
 	zone    *time.Location
+	rawOnly bool // the model is not known yet: formulas of sources
 }
 
 // compiler turns one formula into code and collects what is wrong with it.

@@ -211,7 +211,7 @@ func TestTextsAreFilledIn(t *testing.T) {
 			if len(ps) > 0 {
 				t.Fatal(ps)
 			}
-			f, ps := s.field(root.Get("f"))
+			f, ps := s.field(root.Get("f"), kField)
 			if len(ps) > 0 {
 				t.Fatal(ps)
 			}

@@ -23,7 +23,8 @@ const (
 
 	kAny    = kText | kNumber | kBool | kTime | kDuration | kList | kMap
 	kScalar = kText | kNumber | kBool | kTime | kDuration
-	kField  = kScalar | kList // what a CRM's field can be given
+	kField  = kScalar | kList         // what a CRM's field can be given
+	kBody   = kField | kMap | kObject // what can stand in a webhook's body
 )
 
 var kindNames = []struct {

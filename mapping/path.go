@@ -91,6 +91,18 @@ func meant(path string) string {
 // root compiles the first word of a path.
 func (c *compiler) root(n *ast.IdentifierNode) operand {
 	from, to := n.Location().From, n.Location().To
+	if c.rawOnly && n.Value != "raw" {
+		hint := "nothing but raw is known before the payload is read; text stands in quotes: \"" + n.Value + `"`
+		if _, isFunction := functionNamed(n.Value); isFunction {
+			hint = n.Value + " is a function: write " + n.Value + "(…)"
+		} else if s := diag.DidYouMean(n.Value, []string{"raw"}); s != "" {
+			hint = s
+		}
+		c.problem(from, to, "unknown name "+n.Value, hint)
+		o := nothing
+		o.from, o.to = from, to
+		return o
+	}
 	f, ok := lookup(n.Value)
 	if !ok {
 		hint := ""

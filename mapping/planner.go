@@ -95,7 +95,7 @@ func (u *rule) plan(e *env, base int) ([]Record, error) {
 			if fault != nil {
 				return nil, f.value.err(u.name, fault)
 			}
-			v = fieldValue(v, e.zone)
+			v = rec.value(v, e.zone)
 			values[f.name] = v
 			if f.name == connectors.ID || v == nil && !f.clear {
 				continue

@@ -53,7 +53,9 @@ func Read(files []File, opt Options) (*Rules, diag.Problems) {
 	if len(r.problems) > maxProblems {
 		r.problems = append(r.problems[:maxProblems], diag.Problem{Pos: diag.Pos{File: r.problems[maxProblems].Pos.File}, Message: "there are more problems", Hint: "mend those shown first"})
 	}
-	return newRules(r.out, opt.Zone), r.problems
+	rules := newRules(r.out, opt.Zone)
+	rules.tables = r.tables
+	return rules, r.problems
 }
 
 // byPlace orders problems as the files were given, and by place within each.

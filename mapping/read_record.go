@@ -40,7 +40,7 @@ func (r *reader) records(u *rule, n *diag.Node) {
 }
 
 func (r *reader) record(u *rule, n *diag.Node) *record {
-	rec := &record{pos: n.Pos(), create: CreateMissing, object: r.word(n.Get("object"), "object")}
+	rec := &record{pos: n.Pos(), node: n, create: CreateMissing, object: r.word(n.Get("object"), "object")}
 	if rec.object == "" {
 		r.bad(n, `"object" is missing in the record`, "add object: with the CRM's name for it, such as contacts")
 	}
@@ -54,6 +54,10 @@ func (r *reader) record(u *rule, n *diag.Node) *record {
 				r.bad(as, fmt.Sprintf("a second record is named %q; the first is at %s", rec.as, other.pos), "names must be unique within a rule")
 			}
 		}
+	}
+	if r.posts(u, n) {
+		r.posted(rec, n)
+		return rec
 	}
 	r.create(rec, n.Get("create"))
 	r.onMany(rec, n.Get("on_many"))
@@ -105,15 +109,19 @@ func (r *reader) fields(rec *record, n *diag.Node) {
 			r.bad(p.Key, "a field without a name", "")
 			continue
 		}
-		if f := r.field(p.Key, p.Value); f != nil {
+		if f := r.field(rec, p.Key, p.Value); f != nil {
 			rec.fields = append(rec.fields, f)
 		}
 	}
 }
 
 // field reads one field; nil if there is no value to go on with.
-func (r *reader) field(key, n *diag.Node) *field {
+func (r *reader) field(rec *record, key, n *diag.Node) *field {
 	f := &field{name: key.Value, pos: key.Pos(), when: IfAlways}
+	if f.name == connectors.WholeEvent {
+		f.value = r.wholeEvent(rec, key, n)
+		return f
+	}
 	value := n
 	switch n.Shape {
 	case diag.Sequence:
@@ -129,7 +137,11 @@ func (r *reader) field(key, n *diag.Node) *field {
 		return nil
 	}
 	var ps diag.Problems
-	f.value, ps = r.scope.field(value)
+	want := kField
+	if rec.posted {
+		want = kBody
+	}
+	f.value, ps = r.scope.field(value, want)
 	r.add(ps...)
 	if f.name == connectors.ID && !f.value.kinds.can(kText|kNumber) {
 		r.bad(value, "$id wants text or a number, not "+f.value.kinds.String(), "")
@@ -233,12 +245,12 @@ func fieldNames(rec *record) []string {
 	return names
 }
 
-// noMatch decides about a record without match. Where there is nothing to
-// look up (a webhook) or always a new record is wanted, none is needed.
+// noMatch decides about a record without match. Where always a new record is
+// wanted, none is needed.
 func (r *reader) noMatch(u *rule, rec *record, n *diag.Node) {
 	switch {
 	case rec.create == CreateAlways:
-	case r.opt.Connectors[u.to] == "webhook", u.to == "":
+	case u.to == "":
 		rec.create = CreateAlways
 	default:
 		r.bad(n, `"match" is missing in the record`, "add match: with the field that tells one record from another, or create: always for a new one at every event")

@@ -24,6 +24,7 @@ type Options struct {
 // Rules are the rules of one or several files. They are safe for concurrent use.
 type Rules struct {
 	rules  []*rule
+	tables map[string]*table
 	byType map[event.Type][]*rule
 	zone   *time.Location
 }
@@ -45,6 +46,8 @@ type record struct {
 	as     string
 	step   string
 	pos    diag.Pos
+	node   *diag.Node
+	posted bool       // to a webhook: nothing is looked up, and fields may be groups of values
 	match  [][]string // alternatives; of each, all fields must match
 	create Create
 	onMany OnMany

@@ -13,6 +13,7 @@ import (
 type table struct {
 	name     string
 	pos      diag.Pos
+	node     *diag.Node
 	values   map[string]any
 	folded   map[string]any // by key in lower case, for keys that differ in nothing else
 	fallback any            // of the key "*"
@@ -31,7 +32,7 @@ func (t *table) find(key string) any {
 }
 
 func readTable(name *diag.Node, n *diag.Node) (*table, diag.Problems) {
-	t := &table{name: name.Value, pos: name.Pos(), values: map[string]any{}, folded: map[string]any{}}
+	t := &table{name: name.Value, pos: name.Pos(), node: n, values: map[string]any{}, folded: map[string]any{}}
 	if n.Shape != diag.Mapping {
 		return t, diag.Problems{n.Problem(fmt.Sprintf("the table %q wants keys with values, not %s", name.Value, n.Shape), "write one line key: value for each entry")}
 	}

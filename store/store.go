@@ -114,6 +114,13 @@ type Ledger interface {
 	// Verify reads every record and returns what is damaged; progress may be nil.
 	Verify(ctx context.Context, progress func(done, total int)) ([]Damage, error)
 
+	// Secret returns what was kept under a name, or nil if nothing was.
+	Secret(ctx context.Context, name string) ([]byte, error)
+	// PutSecret keeps a small value, such as a token, under a name in place of
+	// the one before; an empty value forgets it. The ledger does not encrypt:
+	// the caller seals what nobody who has the file may read.
+	PutSecret(ctx context.Context, name string, value []byte) error
+
 	// Close waits for commits under way and marks the file as closed cleanly.
 	Close() error
 }

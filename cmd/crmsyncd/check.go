@@ -1,23 +1,43 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/internal/live"
 )
 
 func (c *cli) check() *cobra.Command {
-	var asJSON bool
+	var asJSON, asked bool
+	var only string
 	cmd := &cobra.Command{
 		Use:   "check",
 		Short: "Check settings and mapping: every problem with its line and how to mend it",
-		Long:  "Check settings and mapping, and show every problem with its line and how to mend it.\nExits 3 if there is an error; warnings alone exit 0.",
-		Args:  cobra.NoArgs,
+		Long: `Check settings and mapping, and show every problem with its line and how to mend it.
+With --live the CRM accounts are asked for their fields, and everything that the
+rules write is compared with them: what is missing there, cannot be written, or
+does not take what the rules give it. No record is read or written.
+Exits 3 if there is an error; warnings alone exit 0.`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			setup, problems := c.buildStrict()
+			if only != "" && !asked {
+				return usage("--connector goes with --live")
+			}
+			var accounts []live.Account
+			if asked && !problems.Has(diag.Error) {
+				list, found, err := c.compare(cmd.Context(), setup, only)
+				if err != nil {
+					return err
+				}
+				accounts, problems = list, append(problems, found...)
+				problems.Sort()
+			}
 			if asJSON {
 				if err := printJSON(cmd.OutOrStdout(), problemsJSON(problems)); err != nil {
 					return err
@@ -38,11 +58,35 @@ func (c *cli) check() *cobra.Command {
 				fmt.Fprintf(cmd.OutOrStdout(), ", %s", plural(n, "warning"))
 			}
 			fmt.Fprintln(cmd.OutOrStdout())
+			if len(accounts) > 0 {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: everything that the rules write is there\n", accountNames(accounts))
+			}
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "print the problems as JSON")
+	f := cmd.Flags()
+	f.BoolVar(&asJSON, "json", false, "print the problems as JSON")
+	f.BoolVar(&asked, "live", false, "ask the CRM accounts for their fields and compare the rules with them")
+	f.StringVar(&only, "connector", "", "with --live: ask this connector's account only")
 	return cmd
+}
+
+// compare compares the rules with the accounts' fields.
+func (c *cli) compare(ctx context.Context, setup *app.Setup, only string) ([]live.Account, diag.Problems, error) {
+	accounts, problems, done, err := c.accounts(setup, only)
+	if err != nil {
+		return nil, nil, err
+	}
+	problems = append(problems, live.Check(ctx, setup.Rules.Writes(), accounts)...)
+	return accounts, problems, done()
+}
+
+func accountNames(accounts []live.Account) string {
+	names := make([]string, len(accounts))
+	for i, a := range accounts {
+		names[i] = a.Name
+	}
+	return strings.Join(names, ", ")
 }
 
 type problemJSON struct {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -162,13 +163,21 @@ func value(v any) string {
 	case time.Time:
 		return v.Format(time.RFC3339)
 	case string:
-		s := fmt.Sprintf("%q", v)
-		if len([]rune(s)) > 60 {
-			s = string([]rune(s)[:59]) + "…"
+		return short(fmt.Sprintf("%q", v))
+	case map[string]any: // in the body of a webhook
+		text, err := json.Marshal(v)
+		if err == nil {
+			return short(string(text))
 		}
-		return s
 	}
 	return fmt.Sprint(v)
+}
+
+func short(s string) string {
+	if runes := []rune(s); len(runes) > 60 {
+		return string(runes[:59]) + "…"
+	}
+	return s
 }
 
 func firstLine(s string) string {

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"runtime"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/internal/cases"
+	"github.com/crmsyncd/crmsyncd/internal/live"
 	"github.com/crmsyncd/crmsyncd/mapping"
 )
 
@@ -34,22 +39,72 @@ func newFunctions() *cobra.Command {
 	return cmd
 }
 
-func newSchema() *cobra.Command {
-	return &cobra.Command{
-		Use:       "schema config|mapping",
-		Short:     "Print the JSON Schema of config.yaml or mapping.yaml, for editors",
-		Example:   "  crmsyncd schema mapping > mapping.schema.json",
+func (c *cli) schema() *cobra.Command {
+	var asked bool
+	var only string
+	cmd := &cobra.Command{
+		Use:   "schema config|mapping|test",
+		Short: "Print the JSON Schema of config.yaml, mapping.yaml or mapping_test.yaml, for editors",
+		Long: `Print the JSON Schema of config.yaml, mapping.yaml or mapping_test.yaml, from which an
+editor completes keys and shows their help. With --live the one of mapping.yaml also knows the
+accounts' own objects, fields and options.`,
+		Example:   "  crmsyncd schema mapping > mapping.schema.json\n  crmsyncd schema mapping --live > mapping.schema.json",
 		Args:      cobra.MatchAll(cobra.ExactArgs(1), cobra.OnlyValidArgs),
-		ValidArgs: []string{"config", "mapping"},
+		ValidArgs: []string{"config", "mapping", "test"},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			text := mapping.JSONSchema()
-			if args[0] == "config" {
+			switch {
+			case asked && args[0] != "mapping":
+				return usage("--live is for the schema of the mapping")
+			case only != "" && !asked:
+				return usage("--connector goes with --live")
+			case args[0] == "test":
+				text = cases.JSONSchema()
+			case args[0] == "config":
 				text = config.JSONSchema(app.SourceTypes(), app.ConnectorTypes())
+			case asked:
+				var err error
+				if text, err = c.liveSchema(cmd.Context(), only); err != nil {
+					return err
+				}
 			}
-			_, err := fmt.Fprintln(cmd.OutOrStdout(), string(text))
+			_, err := fmt.Fprintln(cmd.OutOrStdout(), strings.TrimSuffix(string(text), "\n"))
 			return err
 		},
 	}
+	f := cmd.Flags()
+	f.BoolVar(&asked, "live", false, "ask the CRM accounts for their objects, fields and options")
+	f.StringVar(&only, "connector", "", "with --live: ask this connector's account only")
+	return cmd
+}
+
+// liveSchema is the mapping's schema with what the accounts have. The mapping
+// itself may be broken: it is being written.
+func (c *cli) liveSchema(ctx context.Context, only string) ([]byte, error) {
+	setup, problems := c.buildStrict()
+	if setup == nil || setup.Settings == nil || setup.Connectors == nil {
+		return nil, problems
+	}
+	accounts, problems, done, err := c.accounts(setup, only)
+	if err != nil {
+		return nil, err
+	}
+	var writes []mapping.Write
+	if setup.Rules != nil {
+		writes = setup.Rules.Writes()
+	}
+	schemas, more := live.Schemas(ctx, writes, accounts)
+	if err := errors.Join(append(problems, more...).Err(), done()); err != nil {
+		return nil, err
+	}
+	opt := mapping.Options{Connectors: map[string]string{}}
+	for _, b := range setup.Settings.Connectors {
+		opt.Connectors[b.Name] = b.Type
+	}
+	for _, b := range setup.Settings.Sources {
+		opt.Sources = append(opt.Sources, b.Name)
+	}
+	return mapping.JSONSchemaLive(opt, schemas), nil
 }
 
 func newVersion() *cobra.Command {

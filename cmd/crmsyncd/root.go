@@ -47,8 +47,8 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "", "settings file (default ./config.yaml, then "+systemConfig+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, err} })
 	root.AddCommand(
-		c.serve(), c.check(), c.explain(), c.send(), c.events(), c.deliveries(), c.status(),
-		newSandbox(), newDemo(), newFunctions(), newSchema(), newVersion(),
+		c.serve(), newInit(), c.check(), c.explain(), c.test(), c.send(), c.events(), c.deliveries(), c.status(), c.auth(), c.provision(),
+		newSandbox(), newDemo(), newFunctions(), c.schema(), newVersion(), newMan(),
 	)
 	usageErrors(root)
 	return root
@@ -114,7 +114,8 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 	case err != nil:
 		return nil, nil, err
 	}
-	return app.NewDesk(ledger, func() *app.Setup { return setup }), ledger.Close, nil
+	desk, end := app.NewDesk(ledger, setup)
+	return desk, func() error { end(); return ledger.Close() }, nil
 }
 
 // with runs do on operations.

@@ -18,7 +18,7 @@ func newSandbox() *cobra.Command {
 	var listen string
 	var tokens []string
 	var unlimited bool
-	var searchDelay time.Duration
+	var searchDelay, tokenLife, grace time.Duration
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Emulate the CRMs and the vendors' APIs on this machine",
@@ -34,7 +34,7 @@ Let it behave again:  curl -X DELETE http://127.0.0.1:9900/_/faults
 Begin anew:           curl -X POST http://127.0.0.1:9900/_/reset`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o := sandbox.Options{Unlimited: unlimited, SearchDelay: searchDelay, Tokens: map[string]string{}}
+			o := sandbox.Options{Unlimited: unlimited, SearchDelay: searchDelay, TokenLife: tokenLife, RefreshGrace: grace, Tokens: map[string]string{}}
 			for _, t := range tokens {
 				crm, token, ok := strings.Cut(t, "=")
 				if !ok || token == "" {
@@ -55,6 +55,8 @@ Begin anew:           curl -X POST http://127.0.0.1:9900/_/reset`,
 	f.StringArrayVar(&tokens, "token", nil, "the only token accepted, as crm=value; may be given several times")
 	f.BoolVar(&unlimited, "unlimited", false, "keep no rate limits")
 	f.DurationVar(&searchDelay, "search-delay", 2*time.Second, "how long HubSpot's search takes to find a new record")
+	f.DurationVar(&tokenLife, "token-life", 0, "how long access tokens given by OAuth are good (default as at the vendor)")
+	f.DurationVar(&grace, "refresh-grace", 0, "how long a refresh token that was replaced is taken once more")
 	return cmd
 }
 

@@ -53,6 +53,7 @@ func TestMain(m *testing.M) {
 //	edit FILE OLD NEW  replaces text in a file
 //	waitstatus [-not] TEXT  waits until status shows a text
 //	exits CODE CMD...  runs a command that must end with an exit code
+//	consent [flags] CONNECTOR WANT...  runs crmsyncd auth with a person at the browser
 //	signal HUP|TERM    sends a signal to the script's background command
 func TestScripts(t *testing.T) {
 	t.Parallel()
@@ -61,7 +62,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup:         setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "get": scriptGet,
+			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "get": scriptGet, "consent": scriptConsent,
 		},
 	})
 }

@@ -50,8 +50,9 @@ sent; --list names them.`,
 				}
 				return nil
 			}
+			from := sender{source: src, guard: setup.Guards[name]}
 			if address == "" {
-				address = "http://" + listening(cmd.Context(), setup.Settings) + "/hooks/" + name
+				address, from.public = "http://"+listening(cmd.Context(), setup.Settings)+"/hooks/"+name, setup.Settings.PublicURL
 			}
 			for i := range times {
 				if sample == "" && sampler != nil {
@@ -65,7 +66,7 @@ sent; --list names them.`,
 				if msg == "" || times > 1 {
 					msg = newMessageID()
 				}
-				answer, status, err := sender{src, setup.Guards[name]}.post(cmd.Context(), address, body, msg)
+				answer, status, err := from.post(cmd.Context(), address, body, msg)
 				if err != nil {
 					return coded{exitUnreachable, err}
 				}
@@ -149,6 +150,9 @@ func newMessageID() string { return "msg_" + rand.Text() }
 type sender struct {
 	source sources.Source
 	guard  *sources.Guard // may be nil
+	// public is how vendors reach the daemon, where that is another address
+	// than the one that is posted to; nil: they are the same. Some sign it.
+	public *url.URL
 }
 
 // post proves body as the source's vendor would and posts it.
@@ -162,6 +166,9 @@ func (s sender) post(ctx context.Context, address string, body []byte, id string
 		if r.Token = s.guard.Admit(); r.Token != "" {
 			u.Path += "/" + r.Token
 		}
+	}
+	if s.public != nil {
+		r.URL = s.public.JoinPath(u.Path)
 	}
 	if signer, ok := s.source.(sources.Signer); ok {
 		if err := signer.Sign(r, id, time.Now()); err != nil {

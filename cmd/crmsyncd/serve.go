@@ -14,6 +14,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/internal/sd"
 )
 
 func (c *cli) serve() *cobra.Command {
@@ -36,6 +37,10 @@ Exit codes: 0 stopped; 74 input/output; 75 another instance runs;
 }
 
 func serve(ctx context.Context, path string, stderr io.Writer) error {
+	manager, err := sd.FromEnvironment()
+	if err != nil {
+		return err
+	}
 	// Before all that takes time: a reload during the start would end it.
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
@@ -47,7 +52,7 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 	}
 	log := setup.Log
 	warn(log, problems)
-	a, err := app.New(setup, path, version, logger)
+	a, err := app.NewService(manager, setup, path, version, logger)
 	if err != nil {
 		return err
 	}

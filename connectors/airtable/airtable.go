@@ -14,6 +14,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
+	"github.com/crmsyncd/crmsyncd/internal/oauth"
 )
 
 const (
@@ -32,7 +33,10 @@ const (
 
 // Config are the settings of a connector of type airtable.
 type Config struct {
-	AccessToken       config.Secret `yaml:"access_token,required" doc:"personal access token with the scopes data.records:read, data.records:write and schema.bases:read"`
+	AccessToken       config.Secret `yaml:"access_token" doc:"personal access token with the scopes data.records:read, data.records:write and schema.bases:read"`
+	ClientID          string        `yaml:"client_id" doc:"instead of access_token: client id of an OAuth integration, for access that a person grants with crmsyncd auth"`
+	ClientSecret      config.Secret `yaml:"client_secret" doc:"with client_id: client secret of the integration"`
+	Scopes            []string      `yaml:"scopes" doc:"with client_id: what is asked for; default data.records:read, data.records:write, schema.bases:read"`
 	Base              string        `yaml:"base,required" doc:"id of the base, such as appXXXXXXXXXXXXXX"`
 	Typecast          bool          `yaml:"typecast" doc:"let Airtable convert values and make options that are missing; needs creator rights for the latter"`
 	BaseURL           string        `yaml:"base_url" doc:"address of the API; default https://api.airtable.com"`
@@ -42,6 +46,7 @@ type Config struct {
 
 // Connector is one Airtable base.
 type Connector struct {
+	access   *oauth.Source // nil: the settings hold a token
 	client   *httpx.Client
 	base     string
 	typecast bool
@@ -61,26 +66,33 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if cfg.RequestsPerSecond <= 0 {
 		cfg.RequestsPerSecond = perSecond
 	}
+	granted, err := access(cfg, opt)
+	if err != nil {
+		return nil, err
+	}
 	client, err := httpx.New(httpx.Options{
 		BaseURL:   cfg.BaseURL,
 		UserAgent: opt.UserAgent,
 		Header:    http.Header{"Authorization": {"Bearer " + cfg.AccessToken.Reveal()}},
 		Timeout:   cfg.Timeout,
-		// A tenth below the limit: one request too many costs half a minute.
-		Limiter: httpx.NewLimiter(float64(cfg.RequestsPerSecond)*0.9, 1),
-		Refused: func(*httpx.Response) time.Duration { return burstWait },
+		Limiter:   httpx.NewWindow(httpx.Window{Limit: cfg.RequestsPerSecond, Span: time.Second}),
+		Refused:   func(*httpx.Response) time.Duration { return burstWait },
+		Auth:      granted.Auth(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{
+	c := &Connector{
+		access:   granted,
 		client:   client,
 		base:     cfg.Base,
 		typecast: cfg.Typecast,
 		timeout:  cfg.Timeout,
 		coercion: connectors.Coercion{Zone: opt.Zone, Country: opt.Country, AnyOption: cfg.Typecast},
 		schemas:  connectors.Cache[schema]{Keep: keepFor},
-	}, nil
+	}
+	granted.Ask(c.account)
+	return c, nil
 }
 
 // Describe implements connectors.Connector.

@@ -86,7 +86,7 @@ func (c *Connector) term(ctx context.Context, t table, k connectors.Term) (term,
 		return term{}, err
 	}
 	if f.Type == connectors.Reference {
-		return term{}, &connectors.Error{Kind: connectors.Invalid, Field: k.Field, Code: connectors.CodeValue, Message: "records cannot be matched by a link field"}
+		return term{}, noLinkMatch(k.Field)
 	}
 	cell, _, skip, err := c.encode(f, k.Value)
 	if err != nil || skip || cell == nil {
@@ -99,6 +99,10 @@ func (c *Connector) term(ctx context.Context, t table, k connectors.Term) (term,
 		}
 	}
 	return made, nil
+}
+
+func noLinkMatch(field string) *connectors.Error {
+	return &connectors.Error{Kind: connectors.Invalid, Field: field, Code: connectors.CodeValue, Message: "records cannot be matched by a link field"}
 }
 
 // parts cuts matches so that each part's formula is short enough.

@@ -2,6 +2,7 @@ package airtable
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
+	"github.com/crmsyncd/crmsyncd/internal/oauth"
 )
 
 const (
@@ -41,7 +43,7 @@ func (c *Connector) schema(ctx context.Context) (schema, *connectors.Error) {
 		var answer wireTables
 		q := httpx.Request{Method: http.MethodGet, Path: "/v0/meta/bases/" + url.PathEscape(c.base) + "/tables", Repeatable: true}
 		if err := c.call(ctx, q, &answer); err != nil {
-			if err.Kind == connectors.Auth && err.Code != "AUTHENTICATION_REQUIRED" {
+			if err.Kind == connectors.Auth && err.Code != "AUTHENTICATION_REQUIRED" && !errors.Is(err, oauth.ErrNoAccess) {
 				return schema{at: time.Now()}, nil
 			}
 			return schema{}, err

@@ -13,6 +13,8 @@ const instant = "2006-01-02T15:04:05.000Z"
 
 var recordID = regexp.MustCompile(`rec[0-9A-Za-z]{14}`)
 
+var fieldID = regexp.MustCompile(`^fld[0-9A-Za-z]{14}$`)
+
 // encode makes a value right for a cell; nil clears it. skip says that there
 // is nothing to write.
 func (c *Connector) encode(f connectors.Field, v connectors.Value) (cell any, note string, skip bool, err *connectors.Error) {

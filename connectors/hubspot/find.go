@@ -211,7 +211,7 @@ func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byTe
 		}
 	}
 	var answer wireBatch
-	q := httpx.Request{Method: http.MethodPost, Path: objectPath(b.object, "/batch/read"), Body: body, Repeatable: true}
+	q := httpx.Request{Method: http.MethodPost, Path: c.objectPath(b.object, "/batch/read"), Body: body, Repeatable: true}
 	if err := c.call(ctx, q, &answer); err != nil {
 		fail(err)
 		return

@@ -9,12 +9,14 @@ package hubspot
 import (
 	"context"
 	"net/http"
-	"net/url"
+	"strconv"
+	"sync"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
+	"github.com/crmsyncd/crmsyncd/internal/oauth"
 )
 
 const (
@@ -42,22 +44,28 @@ const (
 
 // Config are the settings of a connector of type hubspot.
 type Config struct {
-	AccessToken    config.Secret `yaml:"access_token,required" doc:"token of a Service Key (or of a legacy private app) with the scopes crm.objects.contacts.read and .write"`
+	AccessToken    config.Secret `yaml:"access_token" doc:"token of a Service Key (or of a legacy private app) with the scopes crm.objects.contacts.read and .write"`
+	ClientID       string        `yaml:"client_id" doc:"instead of access_token: client id of an app, for access that a person grants with crmsyncd auth"`
+	ClientSecret   config.Secret `yaml:"client_secret" doc:"with client_id: client secret of the app"`
+	Scopes         []string      `yaml:"scopes" doc:"with client_id: what is asked for, just as in the app's settings; default oauth, crm.objects.contacts.read and .write, crm.objects.owners.read"`
 	BaseURL        string        `yaml:"base_url" doc:"address of the API; default https://api.hubapi.com"`
 	Timeout        time.Duration `yaml:"timeout" doc:"longest time for one request; default 20s"`
-	RequestsPer10s int           `yaml:"requests_per_10s" doc:"requests that the account allows in ten seconds; default 100 (Free, Starter), 190 on Professional and Enterprise"`
+	RequestsPer10s int           `yaml:"requests_per_10s" doc:"requests that the account allows in ten seconds; default: what HubSpot says in its answers, 100 until then"`
 	SearchLag      time.Duration `yaml:"search_lag" doc:"after how long a new record can be found by search; default 30s"`
 }
 
 // Connector is one HubSpot account.
 type Connector struct {
+	access   *oauth.Source // nil: the settings hold a token
 	client   *httpx.Client
+	limits   *httpx.Limiter // of the account, for everything but searches
 	search   *httpx.Limiter
 	coercion connectors.Coercion
 	lag      time.Duration // from the beginning of a request until search must know what it made
 
+	types   sync.Map // path names of custom objects by the names that rules use
 	schemas connectors.Cache[read]
-	owners  connectors.Cache[string]
+	owners  connectors.Cache[map[string]string] // ids by e-mail address in lower case
 	labels  connectors.Cache[[]wireLabel]
 }
 
@@ -69,35 +77,43 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if cfg.Timeout <= 0 {
 		cfg.Timeout = httpx.DefaultTimeout
 	}
-	if cfg.RequestsPer10s <= 0 {
+	own := cfg.RequestsPer10s > 0
+	if !own {
 		cfg.RequestsPer10s = perTenSeconds
 	}
 	if cfg.SearchLag <= 0 {
 		cfg.SearchLag = searchLag
 	}
-	// The window rolls: what is saved up in a rest and what follows must stay
-	// below the limit together.
-	limit := float64(cfg.RequestsPer10s)
+	limits := httpx.NewWindow(httpx.Window{Limit: cfg.RequestsPer10s, Span: 10 * time.Second, Fixed: own})
+	granted, err := access(cfg, opt)
+	if err != nil {
+		return nil, err
+	}
 	client, err := httpx.New(httpx.Options{
 		BaseURL:   cfg.BaseURL,
 		UserAgent: opt.UserAgent,
 		Header:    http.Header{"Authorization": {"Bearer " + cfg.AccessToken.Reveal()}},
 		Timeout:   cfg.Timeout,
-		Limiter:   httpx.NewLimiter(limit*0.08, int(limit*0.2)),
+		Limiter:   limits,
 		Refused:   refusedFor,
+		Auth:      granted.Auth(),
 	})
 	if err != nil {
 		return nil, err
 	}
-	return &Connector{
+	c := &Connector{
+		access:   granted,
 		client:   client,
-		search:   httpx.NewLimiter(searchPerSecond*0.9, 1),
+		limits:   limits,
+		search:   httpx.NewWindow(httpx.Window{Limit: searchPerSecond, Span: time.Second, Burst: 1, Fixed: true}),
 		coercion: connectors.Coercion{Zone: opt.Zone, Country: opt.Country},
 		lag:      cfg.Timeout + cfg.SearchLag,
 		schemas:  connectors.Cache[read]{Keep: keepFor},
-		owners:   connectors.Cache[string]{Keep: keepFor},
+		owners:   connectors.Cache[map[string]string]{Keep: keepFor},
 		labels:   connectors.Cache[[]wireLabel]{Keep: keepFor},
-	}, nil
+	}
+	granted.Ask(c.account)
+	return c, nil
 }
 
 // Describe implements connectors.Connector.
@@ -159,12 +175,23 @@ func (c *Connector) call(ctx context.Context, q httpx.Request, into any) *connec
 	if err != nil {
 		return noAnswer(err, q.Repeatable)
 	}
+	c.observe(answer)
 	if answer.Status >= 300 {
 		return classify(answer, q.Repeatable)
 	}
 	return decode(answer.Body, into, q.Repeatable)
 }
 
-func objectPath(object, rest string) string {
-	return "/crm/objects/" + Version + "/" + url.PathEscape(object) + rest
+// observe takes the account's limit from the headers, where an answer has them:
+// searches do not, and the daily ones are told by a 429 (usage guidelines,
+// 2026-11).
+func (c *Connector) observe(r *httpx.Response) {
+	number := func(name string) int {
+		n, err := strconv.Atoi(r.Header.Get("X-HubSpot-RateLimit-" + name))
+		if err != nil {
+			return -1
+		}
+		return n
+	}
+	c.limits.Observe(max(0, number("Max")), number("Remaining"), time.Duration(max(0, number("Interval-Milliseconds")))*time.Millisecond)
 }

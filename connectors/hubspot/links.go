@@ -3,7 +3,6 @@ package hubspot
 import (
 	"context"
 	"net/http"
-	"net/url"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
@@ -20,26 +19,26 @@ type road struct {
 	from, to, label string
 }
 
-func linkPath(from, to, rest string) string {
-	return "/crm/associations/" + Version + "/" + url.PathEscape(from) + "/" + url.PathEscape(to) + rest
-}
-
 // link ties all records of one Write in one pass. Associating twice is the same
 // as once, so everything here is safe to repeat.
 func (c *Connector) link(ctx context.Context, items []*item) {
-	var roads []road
-	ties := map[road][]tie{}
+	var all []tie
 	for _, i := range items {
 		if i.result.ID == "" || i.result.Err != nil {
 			continue
 		}
 		for _, l := range i.change.Links {
-			r := road{i.change.Object, l.Object, l.Type}
-			if ties[r] == nil {
-				roads = append(roads, r)
-			}
-			ties[r] = append(ties[r], tie{i, l})
+			all = append(all, tie{i, l})
 		}
+	}
+	var roads []road
+	ties := map[road][]tie{}
+	for _, t := range c.related(ctx, all) {
+		r := road{t.item.change.Object, t.link.Object, t.link.Type}
+		if ties[r] == nil {
+			roads = append(roads, r)
+		}
+		ties[r] = append(ties[r], t)
 	}
 	for _, r := range roads {
 		c.linkAlong(ctx, r, ties[r])
@@ -48,6 +47,12 @@ func (c *Connector) link(ctx context.Context, items []*item) {
 
 func (c *Connector) linkAlong(ctx context.Context, r road, ties []tie) {
 	refused := func(t tie, err *connectors.Error) { t.fail(err) }
+	if err := c.reachable(ctx, r.to); err != nil {
+		for _, t := range ties {
+			t.fail(err)
+		}
+		return
+	}
 	path, types := "/batch/associate/default", []wireType(nil)
 	if r.label != "" {
 		lt, err := c.linkType(ctx, r.from, r.to, r.label)
@@ -67,7 +72,7 @@ func (c *Connector) linkAlong(ctx context.Context, r road, ties []tie) {
 			body.Inputs = append(body.Inputs, wirePair{wireRef{t.item.result.ID}, wireRef{t.link.ID}, types})
 		}
 		var answer wireLinks
-		q := httpx.Request{Method: http.MethodPost, Path: linkPath(r.from, r.to, path), Body: body, Repeatable: true}
+		q := httpx.Request{Method: http.MethodPost, Path: c.linkPath(r.from, r.to, path), Body: body, Repeatable: true}
 		if err := c.call(ctx, q, &answer); err != nil {
 			return err
 		}

@@ -3,7 +3,6 @@ package hubspot
 import (
 	"context"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -26,36 +25,6 @@ const (
 type read struct {
 	object connectors.Object
 	at     time.Time
-}
-
-func isContacts(object string) bool {
-	return object == "contacts" || object == "contact" || object == "0-1"
-}
-
-func (c *Connector) object(ctx context.Context, name string) (connectors.Object, *connectors.Error) {
-	r, err := c.readObject(ctx, name)
-	return r.object, err
-}
-
-func (c *Connector) readObject(ctx context.Context, name string) (read, *connectors.Error) {
-	r, err := c.schemas.Get(ctx, name, func(ctx context.Context) (read, error) {
-		var answer struct {
-			Results []wireProperty `json:"results"`
-		}
-		q := httpx.Request{Method: http.MethodGet, Path: "/crm/properties/" + Version + "/" + url.PathEscape(name), Repeatable: true}
-		if err := c.call(ctx, q, &answer); err != nil {
-			if err.Kind == connectors.Invalid || err.Kind == connectors.NotFound {
-				err.Code, err.Message = codeNoObject, "HubSpot has no object "+strconv.Quote(name)
-			}
-			return read{}, err
-		}
-		o := connectors.Object{Name: name, Label: name, Fields: make(map[string]connectors.Field, len(answer.Results))}
-		for _, p := range answer.Results {
-			o.Fields[p.Name] = fieldOf(p)
-		}
-		return read{o, time.Now()}, nil
-	})
-	return r, connectors.AsError(err)
 }
 
 // field finds a field, in a fresh schema if the one at hand is not.
@@ -136,34 +105,16 @@ func textType(p wireProperty) connectors.FieldType {
 	return connectors.Text
 }
 
-// owner gives the id of the owner with an e-mail address.
-func (c *Connector) owner(ctx context.Context, email string) (string, *connectors.Error) {
-	id, err := c.owners.Get(ctx, strings.ToLower(email), func(ctx context.Context) (string, error) {
-		var answer struct {
-			Results []wireRef `json:"results"`
-		}
-		q := httpx.Request{Method: http.MethodGet, Path: "/crm/owners/" + Version, Query: url.Values{"email": {email}}, Repeatable: true}
-		if err := c.call(ctx, q, &answer); err != nil {
-			return "", err
-		}
-		if len(answer.Results) == 0 {
-			return "", nil // kept as well, or every record with it would ask again
-		}
-		return answer.Results[0].ID, nil
-	})
-	if id == "" && err == nil {
-		err = &connectors.Error{Kind: connectors.Invalid, Field: ownerField, Code: "NO_SUCH_OWNER", Message: "no user of this HubSpot account has the e-mail address"}
-	}
-	return id, connectors.AsError(err)
-}
+const primary = "Primary" // HubSpot's own label
 
-// linkType finds the association type of a label, or of a type id given as text.
+// linkType finds the association type of a label, or of a type id given as
+// text. Without a label it is the primary type, else the one that has none.
 func (c *Connector) linkType(ctx context.Context, from, to, label string) (wireType, *connectors.Error) {
 	labels, err := c.labels.Get(ctx, from+"/"+to, func(ctx context.Context) ([]wireLabel, error) {
 		var answer struct {
 			Results []wireLabel `json:"results"`
 		}
-		q := httpx.Request{Method: http.MethodGet, Path: linkPath(from, to, "/labels"), Repeatable: true}
+		q := httpx.Request{Method: http.MethodGet, Path: c.linkPath(from, to, "/labels"), Repeatable: true}
 		if err := c.call(ctx, q, &answer); err != nil {
 			return nil, err
 		}
@@ -171,6 +122,15 @@ func (c *Connector) linkType(ctx context.Context, from, to, label string) (wireT
 	})
 	if err != nil {
 		return wireType{}, connectors.AsError(err)
+	}
+	if label == "" {
+		for _, want := range []string{primary, ""} {
+			for _, l := range labels {
+				if l.Label == want {
+					return wireType{Category: l.Category, ID: l.TypeID}, nil
+				}
+			}
+		}
 	}
 	var names []string
 	for _, l := range labels {

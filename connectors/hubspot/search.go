@@ -36,7 +36,7 @@ func (c *Connector) find(ctx context.Context, object string, q wireSearch, hit f
 	q.Sorts = []string{}
 	for seen := 0; ; {
 		var answer wireSearched
-		err := c.call(ctx, httpx.Request{Method: http.MethodPost, Path: objectPath(object, "/search"), Body: q, Repeatable: true, Limiter: c.search}, &answer)
+		err := c.call(ctx, httpx.Request{Method: http.MethodPost, Path: c.objectPath(object, "/search"), Body: q, Repeatable: true, Limiter: c.search}, &answer)
 		if err != nil {
 			if err.Kind == connectors.RateLimited && err.Code == secondly {
 				err.Account = false // of searches only

@@ -30,21 +30,6 @@ func (c *Connector) encode(ctx context.Context, f connectors.Field, v connectors
 	return wireText(f, made.Value), made.Note, made.Skip, nil
 }
 
-func (c *Connector) encodeOwner(ctx context.Context, f connectors.Field, v connectors.Value) (string, *connectors.Error) {
-	if v == nil {
-		return "", nil
-	}
-	s, ok := connectors.AsText(v, time.UTC)
-	s = strings.TrimSpace(s)
-	if ok && strings.Contains(s, "@") {
-		return c.owner(ctx, s)
-	}
-	if _, err := strconv.ParseUint(s, 10, 64); !ok || s != "" && err != nil {
-		return "", connectors.Wrong(f, v, "a user's e-mail address or id")
-	}
-	return s, nil
-}
-
 // wireText writes a coerced value as HubSpot reads it.
 func wireText(f connectors.Field, v connectors.Value) string {
 	switch v := v.(type) {

@@ -2,6 +2,7 @@ package hubspot
 
 import (
 	"encoding/json"
+	"strings"
 	"time"
 )
 
@@ -11,7 +12,32 @@ type wireInput struct {
 	ID         string            `json:"id,omitempty"`
 	IDProperty string            `json:"idProperty,omitempty"`
 	Properties map[string]string `json:"properties"`
+	Links      []wireLink        `json:"associations,omitempty"`
 	Trace      string            `json:"objectWriteTraceId"`
+}
+
+// wireLink is an association that is made together with the record.
+type wireLink struct {
+	To    wireRef    `json:"to"`
+	Types []wireType `json:"types"`
+}
+
+// wireLinked is what a record is associated with.
+type wireLinked struct {
+	From wireRef `json:"from"`
+	To   []struct {
+		ID    wireID      `json:"toObjectId"`
+		Types []wireLabel `json:"associationTypes"`
+	} `json:"to"`
+}
+
+// wireID is an id that comes as a number or as text.
+type wireID string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (id *wireID) UnmarshalJSON(text []byte) error {
+	*id = wireID(strings.Trim(string(text), `"`))
+	return nil
 }
 
 type wireRecord struct {
@@ -56,6 +82,26 @@ type wireLinks struct {
 	Errors []wireError `json:"errors"`
 }
 
+type wireSchema struct {
+	ID     string `json:"objectTypeId"`
+	Name   string `json:"name"`
+	Labels struct {
+		Singular string `json:"singular"`
+		Plural   string `json:"plural"`
+	} `json:"labels"`
+}
+
+type wireOwner struct {
+	ID    string `json:"id"`
+	Email string `json:"email"`
+}
+
+type wirePaging struct {
+	Next struct {
+		After string `json:"after"`
+	} `json:"next"`
+}
+
 type wireLabel struct {
 	Category string `json:"category"`
 	TypeID   int    `json:"typeId"`
@@ -84,11 +130,7 @@ type wireFilter struct {
 type wireSearched struct {
 	Total   int          `json:"total"`
 	Results []wireRecord `json:"results"`
-	Paging  struct {
-		Next struct {
-			After string `json:"after"`
-		} `json:"next"`
-	} `json:"paging"`
+	Paging  wirePaging   `json:"paging"`
 }
 
 type wireProperty struct {

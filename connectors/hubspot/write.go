@@ -18,6 +18,7 @@ type item struct {
 	id     string // of the record to update; "" if it is not known
 	unique string // property to upsert by; "" if there is none
 	props  map[string]string
+	born   []wireLink // links that the record must be made with
 	trace  string
 	done   bool
 }
@@ -83,6 +84,9 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 			i.props[name] = text
 		}
 	}
+	if i.id == "" && isLeads(i.change.Object) {
+		return c.prepareLead(ctx, i)
+	}
 	if k := i.change.Key; i.id == "" && len(k) == 1 {
 		// Partial upserts by e-mail are not supported (contacts guide, 2026-11).
 		if f := i.schema.Fields[k[0].Field]; f.Unique && !f.ReadOnly && i.props[f.Name] != "" {
@@ -91,6 +95,25 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 	}
 	if i.id == "" && i.unique == "" && i.nameless() {
 		return missingName()
+	}
+	return nil
+}
+
+// prepareLead finds the links without which HubSpot makes no lead: it must
+// have a contact from the beginning (leads guide, 2026-11).
+func (c *Connector) prepareLead(ctx context.Context, i *item) *connectors.Error {
+	for _, l := range i.change.Links {
+		if strings.HasPrefix(l.Type, "$") {
+			continue
+		}
+		t, err := c.linkType(ctx, i.change.Object, l.Object, l.Type)
+		if err != nil {
+			return err
+		}
+		i.born = append(i.born, wireLink{To: wireRef{l.ID}, Types: []wireType{t}})
+	}
+	if len(i.born) == 0 {
+		return &connectors.Error{Kind: connectors.Invalid, Code: "NO_LINK", Message: "HubSpot makes no lead without a contact; add link: [contacts] to the record"}
 	}
 	return nil
 }
@@ -158,6 +181,8 @@ func (c *Connector) send(ctx context.Context, part []*item) *connectors.Error {
 		case i.unique != "":
 			kind, repeatable = "/batch/upsert", true
 			in.ID, in.IDProperty = i.props[i.unique], i.unique
+		default:
+			in.Links = i.born
 		}
 		body.Inputs = append(body.Inputs, in)
 		byTrace[i.trace] = i
@@ -166,7 +191,7 @@ func (c *Connector) send(ctx context.Context, part []*item) *connectors.Error {
 		return nil
 	}
 	var answer wireBatch
-	q := httpx.Request{Method: http.MethodPost, Path: objectPath(part[0].change.Object, kind), Body: body, Repeatable: repeatable}
+	q := httpx.Request{Method: http.MethodPost, Path: c.objectPath(part[0].change.Object, kind), Body: body, Repeatable: repeatable}
 	if err := c.call(ctx, q, &answer); err != nil {
 		return err
 	}

@@ -133,6 +133,11 @@ func (c *Client) get(ctx context.Context, path string, q url.Values, into any) e
 }
 
 func (c *Client) post(ctx context.Context, path string, o order) error {
+	return c.send(ctx, path, o, nil)
+}
+
+// send posts o as JSON and reads the answer into into, if that is not nil.
+func (c *Client) send(ctx context.Context, path string, o, into any) error {
 	body, err := json.Marshal(o)
 	if err != nil {
 		return err
@@ -142,7 +147,7 @@ func (c *Client) post(ctx context.Context, path string, o order) error {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	return c.do(req, nil)
+	return c.do(req, into)
 }
 
 func (c *Client) do(req *http.Request, into any) error {

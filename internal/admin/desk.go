@@ -8,8 +8,10 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -111,6 +113,12 @@ type Desk struct {
 	Fill func(*Status)
 	// Wake is called after something may have become due.
 	Wake func()
+	// Consents gives the way to grant a connector access; its error says why
+	// there is none.
+	Consents func(connector string) (connectors.Consent, error)
+
+	mu       sync.Mutex
+	attempts []attempt // at consents, oldest first
 }
 
 var _ Operations = (*Desk)(nil)

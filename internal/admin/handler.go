@@ -33,6 +33,8 @@ func Handler(ops Operations, metrics http.Handler) http.Handler {
 	mux.HandleFunc("POST /api/events/replay", h.replay)
 	mux.HandleFunc("POST /api/deliveries/retry", h.retry)
 	mux.HandleFunc("POST /api/deliveries/discard", h.discard)
+	mux.HandleFunc("POST /api/connectors/{name}/consent", h.consent)
+	mux.HandleFunc("POST /api/connectors/{name}/grant", h.grant)
 	return localOnly(http.NewCrossOriginProtection().Handler(mux))
 }
 

@@ -13,19 +13,19 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/deliver"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
+	"github.com/crmsyncd/crmsyncd/internal/sd"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 	"github.com/crmsyncd/crmsyncd/store/bolt"
@@ -45,12 +45,16 @@ type App struct {
 	deliver *deliver.Deliverer
 	metrics *metrics
 	desk    *admin.Desk
+	vaults  *vaults
+	manager *sd.Manager                 // nil where no service manager started the daemon
+	answers func(context.Context) error // the ledger's committing goroutine
 	public  net.Listener
 	private net.Listener
 	started time.Time
 
 	mu       sync.Mutex // of the reload
 	outcome  admin.Settings
+	ready    atomic.Bool // the service manager was told so
 	draining atomic.Bool
 	broken   chan error   // the ledger's end; holds one
 	fullAt   atomic.Int64 // when the disk was found full last, Unix nanoseconds
@@ -61,21 +65,31 @@ type App struct {
 // an empty path there is no reload. Errors of the ledger are those of package
 // store.
 func New(setup *Setup, path, version string, logger Logger) (*App, error) {
+	return NewService(nil, setup, path, version, logger)
+}
+
+// NewService is New under a service manager: its sockets called http and admin
+// are taken in place of the addresses, and it is told what the daemon does.
+func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger) (*App, error) {
 	s, log := setup.Settings, setup.Log
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
-	a := &App{version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1)}
+	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1)}
 	a.setup.Store(setup)
 	a.outcome.LoadedAt = a.started
+	opened := extend(m)
 	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Log: log, Observe: a.metrics.committed})
+	opened()
 	if err != nil {
 		return nil, err
 	}
-	a.ledger = watched{ledger, a.watch}
+	a.ledger, a.answers = watched{ledger, a.watch}, ledger.Alive
+	a.vaults = newVaults(a.ledger, log)
+	setup.vaults.Store(a.vaults)
 	a.metrics.registry.MustRegister(queues{ledger.Stats})
 	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics})
-	a.desk = NewDesk(a.ledger, a.setup.Load)
+	a.desk = newDesk(a.ledger, a.setup.Load)
 	a.desk.Fill, a.desk.Wake = a.fill, a.deliver.WakeAll
 	if err := a.listen(s); err != nil {
 		return nil, errors.Join(err, ledger.Close())
@@ -83,12 +97,20 @@ func New(setup *Setup, path, version string, logger Logger) (*App, error) {
 	return a, nil
 }
 
-// NewDesk returns a Desk on a ledger for whichever Setup is in force.
-func NewDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
+// NewDesk returns a Desk on a ledger for a Setup, where no daemon runs. Call
+// done before the ledger is closed.
+func NewDesk(ledger store.Ledger, setup *Setup) (desk *admin.Desk, done func()) {
+	v := newVaults(ledger, setup.Log)
+	setup.vaults.Store(v)
+	return newDesk(ledger, func() *Setup { return setup }), v.close
+}
+
+func newDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
 	return &admin.Desk{
-		Ledger:  ledger,
-		Parse:   func(e store.Event) (*event.Event, error) { return reader{setup(), ledger}.Parse(e) },
-		Reparse: func(e store.Event) store.Requeue { return setup().Reparse(e) },
+		Ledger:   ledger,
+		Parse:    func(e store.Event) (*event.Event, error) { return reader{setup(), ledger}.Parse(e) },
+		Reparse:  func(e store.Event) store.Requeue { return setup().Reparse(e) },
+		Consents: func(connector string) (connectors.Consent, error) { return setup().consent(connector) },
 	}
 }
 
@@ -101,38 +123,6 @@ func receiving(l config.Limits) receiver.Limits {
 		Body: int64(l.Body), InFlight: l.InFlight, Buffered: int64(l.Buffered), Connections: l.Connections,
 		HeaderTime: l.HeaderTime, BodyTime: l.BodyTime, IdleTime: l.IdleTime, StoreTime: l.StoreTime,
 	}
-}
-
-func (a *App) listen(s *config.Settings) (err error) {
-	if a.public, err = net.Listen("tcp", s.Listen); err != nil {
-		return fmt.Errorf("listen: %w", err)
-	}
-	if a.private, err = listenAdmin(s.Admin); err != nil {
-		return errors.Join(fmt.Errorf("admin: %w", err), a.public.Close())
-	}
-	return nil
-}
-
-// listenAdmin listens on host:port or unix:/path. A socket file left behind
-// by a daemon that was killed is removed; one at which somebody answers is not.
-func listenAdmin(address string) (net.Listener, error) {
-	path, ok := strings.CutPrefix(address, "unix:")
-	if !ok {
-		return net.Listen("tcp", address)
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode()&os.ModeSocket != 0 {
-		if c, err := net.Dial("unix", path); err == nil {
-			return nil, errors.Join(&os.PathError{Op: "listen", Path: path, Err: syscall.EADDRINUSE}, c.Close())
-		}
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, err
-	}
-	return l, os.Chmod(path, 0o660)
 }
 
 // URL is where webhooks are taken, such as http://127.0.0.1:8787.
@@ -149,47 +139,69 @@ func (a *App) Admin() string {
 // Desk does operations on the running daemon.
 func (a *App) Desk() *admin.Desk { return a.desk }
 
-// Run serves until ctx ends, then stops: no new webhooks, work under way gets
-// the drain time of the settings, everything else waits on disk.
+// Run serves until ctx ends, then stops: deliveries under way get the drain
+// time of the settings, webhooks are taken until they are over, and everything
+// else waits on disk.
 func (a *App) Run(ctx context.Context) error {
 	s := a.setup.Load().Settings
 	limits := receiving(s.Limits)
 	public, private := a.servers(limits)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	var running sync.WaitGroup
+	var running, working sync.WaitGroup
+	var serving atomic.Int32
+	served := make(chan struct{})
+	began := func() {
+		if serving.Add(1) == 2 {
+			close(served)
+		}
+	}
 	serve := func(srv *http.Server, l net.Listener) {
 		running.Go(func() {
-			if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+			if err := srv.Serve(&accepting{Listener: l, begun: began}); !errors.Is(err, http.ErrServerClosed) {
 				stop(err)
 			}
 		})
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
-	running.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
-	running.Go(func() { a.sweeper().Run(delivering) })
+	working.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
+	working.Go(func() { a.sweeper().Run(delivering) })
+	running.Go(func() { a.keepAccess(delivering) })
 	serve(public, receiver.Listen(a.public, limits))
 	serve(private, a.private)
+	leave := a.attend(served)
 	a.log.Info("crmsyncd is ready", "version", a.version, "listen", a.public.Addr().String(), "admin", a.Admin(), "sources", len(a.setup.Load().Sources), "connectors", len(a.setup.Load().Connectors))
 
+	whole := true
 	select {
 	case <-ctx.Done():
 	case err := <-a.broken:
 		// What comes now could not be kept, and what is in memory may not be
 		// on disk: end, and let the next start read what is really there.
+		whole = false
 		stop(err)
 	}
 	a.draining.Store(true)
-	a.log.Info("stopping: no new webhooks, work under way may finish", "for_at_most", s.Delivery.Drain.String())
-	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), s.Delivery.Drain)
+	last := min(s.Delivery.Drain, webhookDrain)
+	a.tell(sd.Stopping, sd.Extend(s.Delivery.Drain+last+stopSlack), sd.Status("Stopping: requests to CRMs under way may finish"))
+	a.log.Info("stopping: requests to CRMs under way may finish, webhooks are taken until then", "for_at_most", s.Delivery.Drain.String())
+	stopDelivering()
+	if whole {
+		// A CRM may take its time. Senders have less of it: they are kept from
+		// waiting for the next daemon as long as this one can store.
+		working.Wait()
+	}
+	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), last)
 	defer cancel()
 	errs := []error{}
-	stopDelivering() // its drain time runs beside that of the webhooks
 	if err := public.Shutdown(end); err != nil {
 		errs = append(errs, public.Close())
 	}
 	_ = private.Shutdown(end)
+	working.Wait()
 	running.Wait()
+	leave()
+	a.vaults.close()
 	errs = append(errs, a.ledger.Close())
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		errs = append(errs, cause)
@@ -282,10 +294,13 @@ func (w watched) Settle(ctx context.Context, updates []store.Update) error {
 	return err
 }
 
-// Reload builds everything new from the settings file and swaps it in. On
-// problems nothing changes; they are kept for the status. Addresses, data_dir,
-// limits, log, public_url and trusted_proxies need a restart, which the log says.
-func (a *App) Reload() diag.Problems {
+func (w watched) PutSecret(ctx context.Context, name string, value []byte) error {
+	err := w.Ledger.PutSecret(ctx, name, value)
+	w.watch(err)
+	return err
+}
+
+func (a *App) reload() diag.Problems {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	next, problems := Build(a.path, a.version, a.logger)
@@ -309,6 +324,7 @@ func (a *App) Reload() diag.Problems {
 			a.log.Warn("this setting changed and needs a restart", "setting", name)
 		}
 	}
+	next.vaults.Store(a.vaults)
 	a.setup.Store(next)
 	a.deliver.Reload(next.delivery(a.ledger))
 	a.outcome = admin.Settings{LoadedAt: time.Now()}

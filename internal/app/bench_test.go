@@ -15,6 +15,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -62,6 +63,26 @@ func BenchmarkIngest(b *testing.B) {
 		b.Run(fmt.Sprintf("crmsyncd/conns=%d", conns), func(b *testing.B) {
 			a := startBench(b, unmatchedRules, "http://127.0.0.1:1")
 			report(b, post(b, a.public.Addr().String(), conns), bare)
+		})
+	}
+}
+
+// BenchmarkSources measures durable ingest at 64 connections for every sender,
+// each with its own kind of payload, as a share of telli's in the same run.
+func BenchmarkSources(b *testing.B) {
+	var telli float64
+	for _, vendor := range []string{"telli", "voipgrid", "respondio", "sipgate", "webhook"} {
+		b.Run(vendor, func(b *testing.B) {
+			requests := make([][]byte, prepared/3)
+			for n := range requests {
+				requests[n] = webhookOf(b, vendor, n, false)
+			}
+			a := startBench(b, unmatchedRules, "http://127.0.0.1:1")
+			rate := report(b, postAll(b, a.public.Addr().String(), 64, requests), 0)
+			if vendor == "telli" {
+				telli = rate
+			}
+			b.ReportMetric(100*rate/telli, "%-of-telli")
 		})
 	}
 }
@@ -137,8 +158,14 @@ rules:
     records: [{object: contacts, match: email, fields: {email: =contact.email}}]
 `
 
-// startBench runs a daemon on a real folder.
+// startBench runs a daemon on a real folder, whose CRMs have no limits.
 func startBench(b testing.TB, mapping, crm string) *App {
+	b.Helper()
+	return startLimited(b, mapping, crm, 100_000, 10_000)
+}
+
+// startLimited is startBench with limits for HubSpot and Airtable.
+func startLimited(b testing.TB, mapping, crm string, per10s, perSecond int) *App {
 	b.Helper()
 	dir := b.TempDir()
 	if mapping == "" {
@@ -152,11 +179,11 @@ func startBench(b testing.TB, mapping, crm string) *App {
 admin: 127.0.0.1:0
 data_dir: %s
 mapping: mapping.yaml
-sources: {telli: {type: telli, signing_secret: "%s"}}
+sources: %s
 connectors:
-  hubspot: {type: hubspot, access_token: x, base_url: %s/hubspot, requests_per_10s: 100000}
-  airtable: {type: airtable, access_token: x, base: appCrmsyncdDemo00, base_url: %s/airtable, requests_per_second: 10000}
-`, filepath.Join(dir, "data"), benchSecret, crm, crm)
+  hubspot: {type: hubspot, access_token: x, base_url: %s/hubspot, requests_per_10s: %d}
+  airtable: {type: airtable, access_token: x, base: appCrmsyncdDemo00, base_url: %s/airtable, requests_per_second: %d}
+`, filepath.Join(dir, "data"), benchSources, crm, per10s, crm, perSecond)
 	for name, t := range map[string]string{"config.yaml": text, "mapping.yaml": mapping} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(t), 0o600); err != nil {
 			b.Fatal(err)
@@ -358,6 +385,16 @@ func (g *group) serve(w http.ResponseWriter, r *http.Request, key []byte) {
 
 const prepared = 90_000 // webhooks; a measurement ends early when they are used up
 
+// benchSources are the sources of benchmarks.
+const benchSources = `{
+  telli: {type: telli, signing_secret: "` + benchSecret + `"},
+  voipgrid: {type: voipgrid, token: bench-token-of-32-characters-000},
+  respondio: {type: respondio, signing_keys: [one-key-of-a-webhook, another-key-of-a-webhook]},
+  sipgate: {type: sipgate, token: bench-token-of-32-characters-000},
+  webhook: {type: webhook, auth: [{hmac: {header: X-Signature, secret: bench-secret-of-32-characters-00}}], event: =raw.event, events: {hangup: call.ended}, joined: true,
+    delivery_id: =raw.id, occurred_at: =raw.time, fields: {call.id: =raw.call.id, call.from: =raw.call.from, call.duration: =raw.call.seconds, call.direction: =raw.call.dir}},
+}`
+
 // signed webhooks are made before anything is measured, so that signing does not count.
 var signed [][]byte
 
@@ -368,15 +405,19 @@ func post(b *testing.B, addr string, conns int) measurement {
 			signed = append(signed, signedWebhook(b, n, true))
 		}
 	}
+	return postAll(b, addr, conns, signed)
+}
+
+func postAll(b *testing.B, addr string, conns int, requests [][]byte) measurement {
 	var next atomic.Int64
 	return measure(conns, func(int) func() error {
 		c := dial(b, addr)
 		return func() error {
 			n := next.Add(1)
-			if n > prepared {
+			if n > int64(len(requests)) {
 				return io.EOF
 			}
-			return c.send(signed[n-1])
+			return c.send(requests[n-1])
 		}
 	})
 }
@@ -428,12 +469,12 @@ func (c *client) send(req []byte) error {
 	return nil
 }
 
-var benchSource = sync.OnceValue(func() sources.Source {
+var benchSetup = sync.OnceValue(func() *Setup {
 	s, problems := Build(filepath.Join(benchFolder(), "config.yaml"), "bench", func(config.Log) *slog.Logger { return slog.New(slog.DiscardHandler) })
 	if err := problems.Err(); err != nil {
 		panic(err)
 	}
-	return s.Sources["telli"]
+	return s
 })
 
 func benchFolder() string {
@@ -441,7 +482,7 @@ func benchFolder() string {
 	if err != nil {
 		panic(err)
 	}
-	text := "mapping: mapping.yaml\nsources: {telli: {type: telli, signing_secret: \"" + benchSecret + "\"}}\nconnectors: {hubspot: {type: hubspot, access_token: x}}\n"
+	text := "mapping: mapping.yaml\nsources: " + benchSources + "\nconnectors: {hubspot: {type: hubspot, access_token: x}}\n"
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(text), 0o600); err != nil {
 		panic(err)
 	}
@@ -454,7 +495,15 @@ func benchFolder() string {
 // webhook makes a signed webhook of a finished call, number n; padded to
 // benchBody where wanted.
 func signedWebhook(b testing.TB, n int, pad bool) []byte {
-	body, err := benchSource().(sources.Sampler).Sample("call_completed", n, time.Now())
+	return webhookOf(b, "telli", n, pad)
+}
+
+func webhookOf(b testing.TB, vendor string, n int, pad bool) []byte {
+	src, guard := benchSetup().Sources[vendor], benchSetup().Guards[vendor]
+	body, err := fmt.Appendf(nil, `{"event":"hangup","id":"m-%d","time":%d,"call":{"id":%d,"dir":"inbound","from":"+493023125%03d","seconds":95}}`, n, time.Now().Unix(), n, n%1000), error(nil)
+	if sampler, ok := src.(sources.Sampler); ok {
+		body, err = sampler.Sample(sampler.Samples()[0], n, time.Now())
+	}
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -463,13 +512,19 @@ func signedWebhook(b testing.TB, n int, pad bool) []byte {
 		fill := strings.Repeat("User: Ja, gern. ", (benchBody-len(body))/16)
 		body = bytes.Replace(body, []byte(`"transcript":"`), []byte(`"transcript":"`+fill), 1)
 	}
-	h := http.Header{}
-	if err := benchSource().(sources.Signer).Sign(&sources.Request{Header: h, Body: body}, fmt.Sprint("msg_", n), time.Now()); err != nil {
-		b.Fatal(err)
+	r := &sources.Request{URL: &url.URL{Path: "/hooks/" + vendor}, Header: http.Header{"Content-Type": {"application/json"}}, Body: body}
+	if token := guard.Admit(); token != "" {
+		r.URL.Path += "/" + token
 	}
+	if signer, ok := src.(sources.Signer); ok {
+		if err := signer.Sign(r, fmt.Sprint("msg_", n), time.Now()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	body = r.Body
 	var req bytes.Buffer
-	fmt.Fprintf(&req, "POST /hooks/telli HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", len(body))
-	_ = h.Write(&req)
+	fmt.Fprintf(&req, "POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n", r.URL.Path, len(body))
+	_ = r.Header.Write(&req)
 	req.WriteString("\r\n")
 	req.Write(body)
 	return req.Bytes()

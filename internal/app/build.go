@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/connectors"
@@ -34,6 +35,7 @@ type Setup struct {
 	Log        *slog.Logger
 	types      map[string]string // of sources and connectors, by name
 	receiving  map[string]receiver.Source
+	vaults     *atomic.Pointer[vaults] // of the connectors; set once the ledger is open
 }
 
 // Logger makes the log that settings ask for.
@@ -64,7 +66,7 @@ func load(path string, env config.Env, version string, log Logger) (*Setup, diag
 }
 
 func build(settings *config.Settings, version string, log *slog.Logger) (*Setup, diag.Problems) {
-	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Guards: map[string]*sources.Guard{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, receiving: map[string]receiver.Source{}, Log: log}
+	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Guards: map[string]*sources.Guard{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, receiving: map[string]receiver.Source{}, Log: log, vaults: new(atomic.Pointer[vaults])}
 	var problems diag.Problems
 	for _, b := range settings.Sources {
 		t, ok := sourceTypes[b.Type]
@@ -96,6 +98,7 @@ func build(settings *config.Settings, version string, log *slog.Logger) (*Setup,
 		conn, ps := t.open(b, connectors.Options{
 			Name: b.Name, Country: settings.Defaults.Country, Zone: settings.Defaults.Zone,
 			Log: log.With("connector", b.Name), UserAgent: "crmsyncd/" + version,
+			Vault: lazyVault{b.Name, s.vaults},
 		})
 		problems = append(problems, ps...)
 		if conn != nil {

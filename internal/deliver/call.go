@@ -13,6 +13,7 @@ import (
 
 // ask is Find, with one answer per match or an error.
 func (w *wave) ask(ctx context.Context, matches []connectors.Match) (found []connectors.Found, err error) {
+	defer w.t.looking()()
 	defer w.caught(&err)
 	found, err = w.conn.Find(ctx, matches)
 	if err == nil && len(found) != len(matches) {

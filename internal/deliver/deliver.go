@@ -67,8 +67,9 @@ type Deliverer struct {
 	log    *slog.Logger
 	meter  Meter
 
-	work context.Context // of requests under way; ends when Run's drain time is over
-	wake chan struct{}   // events were appended
+	work  context.Context // of requests under way; ends when Run's drain time is over
+	wake  chan struct{}   // events were appended
+	pulse pulse           // of planning
 
 	mu      sync.Mutex
 	setup   Setup

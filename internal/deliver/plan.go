@@ -22,6 +22,7 @@ const (
 // ends. Errors of the ledger are tried again: events only wait.
 func (d *Deliverer) plan(ctx context.Context) {
 	for failures := 0; ctx.Err() == nil; {
+		d.pulse.turn()
 		n, err := d.planOnce(ctx)
 		switch {
 		case ctx.Err() != nil:

@@ -94,3 +94,18 @@ func (p Policy) pause(e *connectors.Error, failures int) (wait time.Duration, pa
 	}
 	return Policy{BackoffMin: time.Second, BackoffMax: time.Minute}.Backoff(failures, 0), false
 }
+
+const (
+	// breath is how long a connector rests that was too fast for its account
+	// while others of its wave were taken, for as many waves in a row as bursts.
+	breath = time.Second
+	bursts = 3
+	// longestTurn is the longest wait for a turn that is a limiter's affair; a
+	// longer one is a pause.
+	longestTurn = 30 * time.Second
+)
+
+// tooFast tells whether an error only says that requests came too fast.
+func tooFast(e *connectors.Error) bool {
+	return e.Kind == connectors.RateLimited && !e.Park && e.Wait <= longestTurn
+}

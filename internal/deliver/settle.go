@@ -39,7 +39,7 @@ func (w *wave) settle(ctx context.Context) {
 		w.t.rest(time.Now())
 	}
 	if !interrupted {
-		w.t.fared(w.setup.Policy, w.account, w.succeeded, w.answered)
+		w.t.fared(w)
 	}
 }
 

@@ -21,6 +21,7 @@ const (
 
 	waveBytes  = 32 << 20        // bodies in one wave
 	slowWave   = 2 * time.Second // after which another wave may begin beside it
+	slowLook   = 5 * slowWave    // after which it may although one looks up records still
 	maxWaves   = 4               // side by side, so that one that hangs holds up nobody else
 	recentLife = 5 * time.Minute // longer than any CRM's search index lags behind
 )
@@ -31,6 +32,7 @@ type target struct {
 	d      *Deliverer
 	name   string
 	signal chan struct{}
+	pulse  pulse
 
 	mu          sync.Mutex
 	pending     int       // planned since the last wave began
@@ -40,12 +42,15 @@ type target struct {
 	parked      bool
 	reason      string
 	failures    int             // account-wide failures in a row
+	failedAt    time.Time       // when the last of them was noted
 	trickle     int             // deliveries in the next wave after a pause; 0: no bound
 	lastSuccess time.Time       // of any record
 	busy        map[string]bool // lanes in waves under way
 	keys        map[string]turn // keys of records in waves under way, and who has them
 	waves       int             // under way
 	begun       time.Time       // when the youngest of them began
+	looks       int             // of them, that look up records
+	lookBegan   time.Time       // when one began that found no other doing so
 	waveID      int
 	recent      map[store.LinkKey]recentID // records written lately, which searches may not find yet
 	solo        map[store.DeliveryID]bool  // not to be merged with others: the merged change was invalid
@@ -120,6 +125,7 @@ func (t *target) loop(ctx context.Context) {
 	var under sync.WaitGroup
 	defer under.Wait()
 	for ctx.Err() == nil {
+		t.pulse.turn()
 		if wait := t.holdUp(time.Now()); wait > 0 {
 			t.await(ctx, wait)
 			continue
@@ -182,6 +188,12 @@ func (t *target) holdUp(now time.Time) time.Duration {
 	if t.waves > 0 && now.Sub(t.begun) < slowWave {
 		return slowWave - now.Sub(t.begun)
 	}
+	// Searches have the narrowest limits. Waves that share one would all end
+	// their look-ups late and together, and then share the limit of writes:
+	// one after the other uses both all the time.
+	if t.looks > 1 && now.Sub(t.lookBegan) < slowLook {
+		return slowLook - now.Sub(t.lookBegan)
+	}
 	gather := quiet
 	if t.pending > few {
 		gather = lull
@@ -230,6 +242,23 @@ func (t *target) end(w *wave) {
 	t.poke()
 }
 
+// looking notes that a wave looks up records, until the function that it
+// returns is called.
+func (t *target) looking() (looked func()) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.looks == 0 {
+		t.lookBegan = time.Now()
+	}
+	t.looks++
+	return func() {
+		t.mu.Lock()
+		t.looks--
+		t.mu.Unlock()
+		t.poke()
+	}
+}
+
 // claim takes a record's keys for a step of a wave; false if another record of
 // the step or another wave has one of them, so that the same person is never
 // made twice side by side. What earlier steps of the wave had is free: they
@@ -261,31 +290,58 @@ func (t *target) rest(now time.Time) {
 	}
 }
 
-// fared takes note of how the account did in a wave: whether it took a record,
-// and whether it answered at all.
-func (t *target) fared(p Policy, e *connectors.Error, succeeded, answered bool) {
+// flowing is from how many deliveries in one wave on an account that was down
+// is taken to bear everything again: after waves of 1, 2, 4 and so on, one at
+// a time.
+const flowing = 64
+
+// fared takes note of how the account did in a wave. What a wave says that
+// began before the last failure is the same story: neither do waves that fail
+// side by side make the pause longer, nor does an older success end it.
+func (t *target) fared(w *wave) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if succeeded {
-		t.lastSuccess = time.Now()
+	now, e := time.Now(), w.account
+	if w.succeeded {
+		t.lastSuccess = now
 	}
-	if e == nil {
-		if succeeded || answered {
-			t.failures, t.parked, t.reason = 0, false, ""
-			if t.trickle > 0 {
-				if t.trickle *= 10; t.trickle > 1000 {
-					t.trickle = 0
-				}
-			}
+	same := w.begun.Before(t.failedAt)
+	switch {
+	case e == nil && (same || !w.succeeded && !w.answered):
+	case e == nil:
+		t.failures, t.parked, t.reason = 0, false, ""
+		if t.trickle *= 2; t.trickle >= flowing {
+			t.trickle = 0
 		}
-		return
+	case tooFast(e) && w.succeeded && t.failures < bursts:
+		// The account works. What it wants to be waited for, its limiter waits.
+		t.failures++
+		t.pausedUntil = later(t.pausedUntil, now.Add(breath))
+	default:
+		if !same {
+			t.failures++
+		}
+		t.pause(w.setup.Policy, e, now)
 	}
-	t.failures++
+}
+
+// pause stops the connector for a failure of its account; t.mu is held.
+func (t *target) pause(p Policy, e *connectors.Error, now time.Time) {
 	wait, parked := p.pause(e, t.failures)
+	first := !now.Before(t.pausedUntil) && t.failures == 1
 	if parked && !t.parked {
 		t.d.log.Error("connector parked; its deliveries wait", "connector", t.name, "kind", e.Kind.String(), "reason", e.Error(), "next_try", wait.Round(time.Second).String())
-	} else if t.failures == 1 {
+	} else if first {
 		t.d.log.Warn("connector paused; its deliveries wait", "connector", t.name, "kind", e.Kind.String(), "reason", e.Error(), "next_try", wait.Round(time.Millisecond).String())
 	}
-	t.pausedUntil, t.parked, t.reason, t.trickle = time.Now().Add(wait), parked, e.Error(), 1
+	t.failedAt, t.trickle, t.reason = now, 1, e.Error()
+	t.parked = parked || t.parked && now.Before(t.pausedUntil)
+	t.pausedUntil = later(t.pausedUntil, now.Add(wait))
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

@@ -44,6 +44,7 @@ type job struct {
 	state jobState
 	err   *connectors.Error
 	wait  time.Duration // of its own before the next attempt, which is not the CRM's fault
+	event string        // tells the event from any other, also of another ledger
 }
 
 type jobState int
@@ -59,7 +60,7 @@ func (w *wave) prepare() {
 	w.objects = map[string]connectors.Object{}
 	w.links, w.heads = map[store.LinkKey]string{}, map[store.RecordKey]store.Head{}
 	for _, x := range w.work {
-		j := &job{d: x.Delivery}
+		j := &job{d: x.Delivery, event: eventIdentity(x.Event)}
 		w.jobs = append(w.jobs, j)
 		plan, err := w.plan(x.Event)
 		if err != nil {

@@ -130,7 +130,10 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 	var changes []connectors.Change
 	var of []*group
 	for _, g := range groups {
-		c := connectors.Change{Object: g.object, Fields: map[string]connectors.Value{}, Links: g.links, Attempted: g.attempted, Lane: g.items[0].job.d.Lane}
+		c := connectors.Change{
+			Object: g.object, Fields: map[string]connectors.Value{}, Links: g.links, Attempted: g.attempted,
+			Lane: g.items[0].job.d.Lane, Idempotency: w.idempotency(g.items[0]),
+		}
 		for _, f := range g.fields {
 			c.Fields[f.Name] = f.Value
 		}

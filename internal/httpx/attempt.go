@@ -36,29 +36,38 @@ type attempts struct {
 	next    http.RoundTripper
 	timeout time.Duration
 	limiter *Limiter
+	outage  *outage
 	refused func(*Response) time.Duration
 }
 
 var errTooLarge = errors.New("the answer is larger than 8 MiB")
 
 // RoundTrip implements http.RoundTripper.
-func (a *attempts) RoundTrip(r *http.Request) (*http.Response, error) {
+func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error) {
 	fate := fateOf(r.Context())
-	for _, l := range []*Limiter{fate.limiter, a.limiter} {
-		if err := l.Wait(r.Context()); err != nil {
-			return nil, err
-		}
+	if a.outage.down() { // who would only wait for a turn in vain
+		return nil, errDown
 	}
+	out, err := turns(r.Context(), fate.limiter, a.limiter)
+	if err != nil {
+		return nil, err
+	}
+	defer out() // also of what never got a connection
+	if !a.outage.enter(time.Now()) {
+		return nil, errDown
+	}
+	defer func() { a.outage.leave(time.Now(), fared(r, answer, err)) }()
 	// The time limit begins behind the limiters: waiting for one's turn is
 	// not the vendor's fault.
 	ctx, cancel := context.WithTimeoutCause(r.Context(), a.timeout, errTimeout)
 	defer cancel()
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{
+		GotConn:      func(httptrace.GotConnInfo) { out() },
 		WroteHeaders: func() { sent.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Store(true) },
 	}
-	answer, err := a.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	answer, err = a.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err == nil {
 		answer, err = whole(answer)
 	}
@@ -83,6 +92,7 @@ func (a *attempts) learn(fate *fate, r *http.Response) {
 	}
 	if r.StatusCode != http.StatusTooManyRequests {
 		l.Accepted()
+		a.limiter.Accepted()
 		return
 	}
 	wait := retryAfter(r.Header, time.Now())

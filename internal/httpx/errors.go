@@ -14,7 +14,15 @@ import (
 var (
 	errTimeout = errors.New("no answer in time")
 	errTurn    = errors.New("the account's rate limit left no turn in time")
+	errDown    = errors.New("not sent, as requests before it got no useful answer")
 )
+
+// Refusal is the error of a Transport that will not send a request at all, in
+// words without secrets. It is passed on, and the request not tried again.
+type Refusal string
+
+// Error gives the words.
+func (r Refusal) Error() string { return string(r) }
 
 // Error is a request without an answer. It never holds a query, a body, a
 // header or a password.
@@ -27,7 +35,9 @@ type Error struct {
 	Written bool
 	// Cancelled: the caller gave up.
 	Cancelled bool
-	cause     error // context errors only
+	// Refused: the Transport would not send it, and says in What why.
+	Refused bool
+	cause   error // context errors only
 }
 
 // Error says what was asked and what went wrong.
@@ -39,6 +49,8 @@ func (e *Error) Unwrap() error { return e.cause }
 
 func (c *Client) failed(ctx context.Context, q Request, fate *fate, err error) *Error {
 	e := &Error{Method: q.Method, Place: c.host + q.Path, What: inWords(err), Written: fate.written.Load()}
+	var refusal Refusal
+	e.Refused = errors.As(err, &refusal)
 	if cause := ctx.Err(); cause != nil {
 		e.Cancelled, e.cause, e.What = true, cause, cause.Error()
 	}
@@ -55,12 +67,17 @@ func inWords(err error) string {
 		verify    *tls.CertificateVerificationError
 		notTLS    tls.RecordHeaderError
 		network   net.Error
+		refusal   Refusal
 	)
 	switch {
+	case errors.As(err, &refusal):
+		return refusal.Error()
 	case errors.Is(err, errTimeout):
 		return errTimeout.Error()
 	case errors.Is(err, errTurn):
 		return errTurn.Error()
+	case errors.Is(err, errDown):
+		return errDown.Error()
 	case errors.Is(err, errTooLarge):
 		return errTooLarge.Error()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
@@ -85,8 +102,11 @@ func inWords(err error) string {
 
 // worthwhile tells whether a quick second try can help.
 func worthwhile(err error) bool {
+	if refusal := Refusal(""); errors.As(err, &refusal) {
+		return false
+	}
 	switch inWords(err) {
-	case errTurn.Error(), errTooLarge.Error(), "cancelled", "the server's certificate is not trusted", "the server does not speak TLS":
+	case errTurn.Error(), errDown.Error(), errTooLarge.Error(), "cancelled", "the server's certificate is not trusted", "the server does not speak TLS":
 		return false
 	}
 	return true

@@ -46,6 +46,8 @@ type Options struct {
 	// wait, where it does not say so by Retry-After; 0 is not known. A wait
 	// above two seconds is not slept but returned.
 	Refused func(r *Response) time.Duration
+	// Auth gives the credentials where they change; nil: all is in Header.
+	Auth Auth
 	// Transport sends; nil is a pooled one that takes the proxy from the
 	// environment.
 	Transport http.RoundTripper
@@ -57,6 +59,11 @@ type Request struct {
 	Path   string // escaped, begins with a slash
 	Query  url.Values
 	Body   any // sent as JSON; nil: no body
+	// Form is sent instead of a Body, as HTML forms are: what OAuth's token
+	// addresses want.
+	Form url.Values
+	// Header is sent with this request, over the client's own.
+	Header http.Header
 	// Repeatable says that the request may be sent again although an earlier
 	// attempt may have been applied: reads, updates and upserts.
 	Repeatable bool
@@ -79,6 +86,7 @@ func (r *Response) RetryAfter() time.Duration { return retryAfter(r.Header, time
 type Client struct {
 	rest *resty.Client
 	host string
+	auth Auth
 }
 
 // New returns a client, or an error if the base URL is no http or https URL.
@@ -98,7 +106,8 @@ func New(o Options) (*Client, error) {
 	if o.Attempts <= 0 {
 		o.Attempts = DefaultAttempts
 	}
-	p := &policy{attempts: o.Attempts, refused: o.Refused}
+	down := &outage{}
+	p := &policy{attempts: o.Attempts, outage: down, refused: o.Refused}
 	next := o.Transport
 	if next == nil {
 		next = pooled()
@@ -114,7 +123,7 @@ func New(o Options) (*Client, error) {
 	// A redirect would send a write to another place, so none is followed.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	retrying.HTTPClient = &http.Client{
-		Transport:     &attempts{next: next, timeout: o.Timeout, limiter: o.Limiter, refused: o.Refused},
+		Transport:     &attempts{next: next, timeout: o.Timeout, limiter: o.Limiter, outage: down, refused: o.Refused},
 		CheckRedirect: stay,
 	}
 	outer := retrying.StandardClient()
@@ -132,16 +141,29 @@ func New(o Options) (*Client, error) {
 	for k, v := range o.Header {
 		rest.Header[http.CanonicalHeaderKey(k)] = v
 	}
-	return &Client{rest: rest, host: base.Host}, nil
+	return &Client{rest: rest, host: base.Host, auth: o.Auth}, nil
 }
 
 // Do sends a request and returns the answer, whatever its status. The error,
-// an *Error, means that there is no answer.
+// an *Error or that of Auth, means that there is no answer.
 func (c *Client) Do(ctx context.Context, q Request) (*Response, error) {
+	if c.auth == nil {
+		return c.do(ctx, q, Access{})
+	}
+	return c.doWithAuth(ctx, q)
+}
+
+func (c *Client) do(ctx context.Context, q Request, access Access) (*Response, error) {
 	fate := &fate{repeatable: q.Repeatable, limiter: q.Limiter}
 	r := c.rest.R().SetContext(context.WithValue(ctx, fateKey{}, fate))
 	if q.Query != nil {
 		r.SetQueryParamsFromValues(q.Query)
+	}
+	for k, v := range q.Header {
+		r.Header[http.CanonicalHeaderKey(k)] = v
+	}
+	if q.Form != nil {
+		r.SetHeader("Content-Type", "application/x-www-form-urlencoded").SetBody(q.Form.Encode())
 	}
 	if q.Body != nil {
 		body, err := json.Marshal(q.Body)
@@ -150,7 +172,10 @@ func (c *Client) Do(ctx context.Context, q Request) (*Response, error) {
 		}
 		r.SetHeader("Content-Type", "application/json").SetBody(body)
 	}
-	answer, err := r.Execute(q.Method, q.Path)
+	if access.Authorization != "" {
+		r.SetHeader("Authorization", access.Authorization)
+	}
+	answer, err := r.Execute(q.Method, access.BaseURL+q.Path)
 	if err != nil {
 		return nil, c.failed(ctx, q, fate, err)
 	}

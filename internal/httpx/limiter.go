@@ -2,55 +2,191 @@ package httpx
 
 import (
 	"context"
+	"math"
 	"sync"
 	"time"
-
-	"golang.org/x/time/rate"
 )
 
-// Limiter keeps one account within the vendor's limit. It slows down when the
-// vendor refuses and comes back slowly. It is shared by all workers and safe
-// for concurrent use; a nil Limiter does not limit.
+// Limiter keeps one account within a vendor's limit. It is shared by all
+// workers of the account and safe for concurrent use: they take turns in the
+// order in which they came, and one refusal holds up all of them. It slows down
+// when the vendor refuses and comes back. A nil Limiter does not limit.
+//
+// A connector makes one with NewWindow, or NewLimiter where the vendor names
+// no window, and gives it to New; its requests wait for their turns, and 429s
+// and successes are told to it, by the Client. What a vendor says of the limit
+// in the headers of an answer, the connector tells to Observe.
 type Limiter struct {
-	bucket *rate.Limiter
-	top    rate.Limit
+	head  chan struct{} // held by the one whose turn is next
+	fixed bool
+	made  int           // the window's limit as it was made
+	span  time.Duration // the vendor's window; 0: only a rate
+	slack time.Duration // by which our window is longer
 
-	mu     sync.Mutex
-	paused time.Time // nothing is sent before
-	slowed time.Time // when the rate was last lowered
+	mu      sync.Mutex
+	limit   int     // requests in a window
+	top     float64 // requests per second when nothing is wrong
+	burst   float64
+	tokens  float64
+	filled  time.Time // as of when tokens is right
+	slots   []*slot   // requests of the last window
+	foreign []foreign // what others sent of what the account may
+	said    int       // the vendor's own number, of ours and theirs together; 0: not told
+
+	part   float64 // of top that is used now
+	good   float64 // part up to which is come back quickly
+	tried  bool    // a request was accepted since the last refusal
+	paused time.Time
+	slowed time.Time // when part was last lowered
+	closed bool      // until paused ends nobody waits: it would be in vain
+}
+
+// slot is a request's place in the window.
+type slot struct {
+	at  time.Time // when it went out, as far as is known
+	out bool
+}
+
+type foreign struct {
+	at time.Time
+	n  int
 }
 
 const (
-	// slowest is the part of the published rate that refusals cannot undercut.
-	slowest = 1.0 / 8
-	// recovery is the part of the published rate that an accepted request
-	// gives back.
-	recovery = 1.0 / 50
+	// slackPart and slackLeast are by how much our window is longer than the
+	// vendor's: requests are not as long on their way as those before them.
+	// It costs 2% of HubSpot's ten seconds and 4% of a second.
+	slackPart  = 50
+	slackLeast = 40 * time.Millisecond
+	// connecting is after how long it is looked again whether a request that
+	// still connects has gone out.
+	connecting = 10 * time.Millisecond
 )
 
-// NewLimiter allows perSecond requests, and burst at once after a rest.
-func NewLimiter(perSecond float64, burst int) *Limiter {
-	return &Limiter{bucket: rate.NewLimiter(rate.Limit(perSecond), max(burst, 1)), top: rate.Limit(perSecond)}
+// Window is a limit of requests in any span of time, as vendors publish it.
+type Window struct {
+	Limit int           // requests
+	Span  time.Duration // in any span as long as this
+	// Burst is how many are sent at once after a rest, before they are paced; 0
+	// is a fifth of Limit, at least 5. The window is kept in any case.
+	Burst int
+	// Fixed: Limit is a person's setting, not the vendor's usual number, and
+	// no header raises it.
+	Fixed bool
 }
 
-// Wait returns when one request may be sent, or with an error once it is
-// certain that the context ends before.
-func (l *Limiter) Wait(ctx context.Context) error {
-	if l == nil {
-		return ctx.Err()
+// NewWindow returns a Limiter that never sends more than the window allows.
+// A backlog gets at least 96% of the limit of one second, 98% of longer ones.
+func NewWindow(w Window) *Limiter {
+	l := NewLimiter(1, 1)
+	l.fixed, l.made = w.Fixed, max(w.Limit, 1)
+	l.span, l.slack = w.Span, max(w.Span/slackPart, slackLeast)
+	l.allow(l.made, w.Burst)
+	l.tokens = l.burst
+	return l
+}
+
+// NewLimiter allows perSecond requests, and burst at once after a rest. In the
+// second after a rest that is burst too many for a vendor who counts all
+// requests of a window: then use NewWindow.
+func NewLimiter(perSecond float64, burst int) *Limiter {
+	b := float64(max(burst, 1))
+	return &Limiter{head: make(chan struct{}, 1), top: perSecond, burst: b, tokens: b, filled: time.Now(), part: 1, good: 1}
+}
+
+// allow sets the window's limit; burst 0 is the usual one.
+func (l *Limiter) allow(limit, burst int) {
+	if burst <= 0 {
+		burst = max(5, limit/5)
 	}
+	l.limit, l.burst = limit, float64(min(burst, limit))
+	l.top = float64(limit) / (l.span + l.slack).Seconds()
+}
+
+// Rate is the requests per second allowed now.
+func (l *Limiter) Rate() float64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.top * l.part
+}
+
+// Wait returns when one request may be sent, or with an error if the context
+// ends before, as soon as that is certain.
+func (l *Limiter) Wait(ctx context.Context) error {
+	out, err := turns(ctx, l)
+	if err != nil {
+		return err
+	}
+	out()
+	return nil
+}
+
+// turns waits until one request may be sent that is subject to all limiters,
+// the narrowest first: nobody is held up by one who waits for a limit that is
+// not his. The request counts from then on; out says that it goes out now,
+// which matters where a connection had to be made first.
+func turns(ctx context.Context, limiters ...*Limiter) (out func(), err error) {
 	for {
-		l.mu.Lock()
-		pause := time.Until(l.paused)
-		l.mu.Unlock()
-		if pause <= 0 {
-			err := l.bucket.Wait(ctx)
-			if err != nil && ctx.Err() == nil {
-				return errTurn // the bucket sees that the deadline comes first
-			}
-			return err
+		slots, err := tryTurns(ctx, limiters)
+		if err != nil {
+			return nil, err
 		}
-		timer := time.NewTimer(pause)
+		if slots == nil {
+			continue
+		}
+		return func() {
+			for i, l := range limiters {
+				l.went(slots[i])
+			}
+		}, nil
+	}
+}
+
+// tryTurns is one try of turns; no slots and no error: try again.
+func tryTurns(ctx context.Context, limiters []*Limiter) ([]*slot, error) {
+	for _, l := range limiters {
+		if l == nil {
+			continue
+		}
+		select {
+		case l.head <- struct{}{}:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+		defer func() { <-l.head }()
+		if err := l.ready(ctx); err != nil {
+			return nil, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	for _, l := range limiters {
+		// Meanwhile a vendor may have refused.
+		if wait, _ := l.turn(now); wait > 0 {
+			return nil, nil
+		}
+	}
+	slots := make([]*slot, len(limiters))
+	for i, l := range limiters {
+		slots[i] = l.take(now)
+	}
+	return slots, nil
+}
+
+// ready waits for the turn of the one who holds the head.
+func (l *Limiter) ready(ctx context.Context) error {
+	for {
+		now := time.Now()
+		wait, closed := l.turn(now)
+		if wait <= 0 {
+			return nil
+		}
+		if deadline, ok := ctx.Deadline(); closed || ok && now.Add(wait).After(deadline) {
+			return errTurn
+		}
+		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -60,36 +196,105 @@ func (l *Limiter) Wait(ctx context.Context) error {
 	}
 }
 
-// Refused tells of a 429: nothing is sent for the wait, at most MaxWait, and
-// the rate is halved. Refusals that come together count as one.
-func (l *Limiter) Refused(wait time.Duration) {
+// turn says how long the next request must wait at least, and whether to wait
+// is in vain.
+func (l *Limiter) turn(now time.Time) (wait time.Duration, closed bool) {
+	if l == nil {
+		return 0, false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if wait = l.paused.Sub(now); wait > 0 {
+		return wait, l.closed
+	}
+	l.closed = false
+	l.fill(now)
+	if l.tokens < 1 {
+		wait = time.Duration((1 - l.tokens) / (l.top * l.part) * float64(time.Second))
+	}
+	if l.span > 0 {
+		wait = max(wait, l.full(now))
+	}
+	return wait, false
+}
+
+// fill adds the tokens of the time since it was done last.
+func (l *Limiter) fill(now time.Time) {
+	most := l.burst
+	if l.part < 1 {
+		most = 1 // who was refused sends evenly
+	}
+	if since := now.Sub(l.filled).Seconds(); since > 0 {
+		l.tokens = min(l.tokens+since*l.top*l.part, most)
+		l.filled = now
+	}
+}
+
+// full says how long the window has no place.
+func (l *Limiter) full(now time.Time) time.Duration {
+	l.forget(now)
+	most := int(math.Ceil(float64(l.limit) * l.part))
+	if l.said > 0 {
+		most = max(1, min(most, l.said-l.others()))
+	}
+	over := len(l.slots) - most
+	if over < 0 {
+		return 0
+	}
+	wait := connecting
+	if s := l.slots[over]; s.out {
+		wait = l.span + l.slack - now.Sub(s.at)
+	}
+	if len(l.foreign) > 0 {
+		wait = min(wait, l.span-now.Sub(l.foreign[0].at))
+	}
+	return wait
+}
+
+// forget drops what has left the window.
+func (l *Limiter) forget(now time.Time) {
+	old := 0
+	for old < len(l.slots) && l.slots[old].out && now.Sub(l.slots[old].at) >= l.span+l.slack {
+		old++
+	}
+	l.slots = append(l.slots[:0], l.slots[old:]...)
+	for len(l.foreign) > 0 && now.Sub(l.foreign[0].at) >= l.span {
+		l.foreign = l.foreign[1:]
+	}
+}
+
+func (l *Limiter) others() (n int) {
+	for _, f := range l.foreign {
+		n += f.n
+	}
+	return n
+}
+
+// take counts a request.
+func (l *Limiter) take(now time.Time) *slot {
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.fill(now)
+	l.tokens--
+	s := &slot{at: now}
+	if l.span > 0 {
+		l.slots = append(l.slots, s)
+	}
+	return s
+}
+
+// went notes that a request goes out now. Its place in the list stays: those
+// that go out later than their neighbours only hold these up.
+func (l *Limiter) went(s *slot) {
 	if l == nil {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	now := time.Now()
-	if until := now.Add(min(wait, MaxWait)); until.After(l.paused) {
-		l.paused = until
-	}
-	if now.Sub(l.slowed) < time.Second {
-		return
-	}
-	l.slowed = now
-	l.bucket.SetLimit(max(l.bucket.Limit()/2, l.top*slowest))
-}
-
-// Accepted tells of a request that was not refused.
-func (l *Limiter) Accepted() {
-	if l == nil {
-		return
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if now := l.bucket.Limit(); now < l.top {
-		l.bucket.SetLimit(min(now+l.top*recovery, l.top))
+	if !s.out {
+		s.at, s.out = time.Now(), true
 	}
 }
-
-// Rate is the requests per second allowed now.
-func (l *Limiter) Rate() float64 { return float64(l.bucket.Limit()) }

@@ -20,6 +20,7 @@ const (
 // policy decides about quick retries. All longer retry is the ledger's.
 type policy struct {
 	attempts int
+	outage   *outage
 	refused  func(*Response) time.Duration
 }
 
@@ -28,6 +29,9 @@ type policy struct {
 func (p *policy) checkRetry(ctx context.Context, r *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
+	}
+	if !p.outage.again() {
+		return false, nil
 	}
 	fate := fateOf(ctx)
 	if err != nil {

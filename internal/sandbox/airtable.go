@@ -28,6 +28,7 @@ type airtable struct {
 	opts  Options
 	bases []*atBase // oldest first
 	seq   int       // numbers records over all bases, for the order in which they came
+	oauth *oauth
 }
 
 type atBase struct {
@@ -38,9 +39,13 @@ type atBase struct {
 	blockedUntil time.Time
 }
 
-func newAirtable(o Options) *airtable { return &airtable{opts: o} }
+func newAirtable(o Options) *airtable {
+	a := &airtable{opts: o}
+	a.reset()
+	return a
+}
 
-func (a *airtable) reset() { a.bases, a.seq = nil, 0 }
+func (a *airtable) reset() { a.bases, a.seq, a.oauth = nil, 0, newAirtableOAuth(a.opts) }
 
 func (a *airtable) isBatch(c *call) bool {
 	return c.method != http.MethodGet && !strings.HasSuffix(c.path, "/listRecords") &&
@@ -90,7 +95,13 @@ func (b *atBase) blocked(now time.Time) bool {
 }
 
 func (a *airtable) answer(c *call) answer {
-	if !authorized(c, a.opts.Tokens["airtable"], false) {
+	switch c.path {
+	case "/oauth2/v1/authorize":
+		return a.oauth.authorize(c)
+	case "/oauth2/v1/token":
+		return a.oauth.token(c)
+	}
+	if given, good := a.oauth.knows(c); given != good || !given && !authorized(c, a.opts.Tokens["airtable"], false) {
 		return atErr(http.StatusUnauthorized, "AUTHENTICATION_REQUIRED", "Authentication required").answer()
 	}
 	if c.rawURL > atMaxURL {

@@ -64,7 +64,10 @@ func atRateLimited(typ string) *atError {
 }
 
 // fault is Airtable's body for a status that a test asked for.
-func (a *airtable) fault(_ *call, status int, word string) answer {
+func (a *airtable) fault(c *call, status int, word string) answer {
+	if refusal, ok := a.oauth.fault(c, status, word); ok {
+		return refusal
+	}
 	switch {
 	case status == http.StatusTooManyRequests:
 		return atRateLimited(word).answer()

@@ -28,6 +28,8 @@ type atList struct {
 	Locale     string   `json:"userLocale"`
 	ByID       bool     `json:"returnFieldsByFieldId"`
 	Metadata   []string `json:"recordMetadata"`
+	// Method comes from airtable.js, which leaves its own option among the others.
+	Method string `json:"method"`
 }
 
 type atSort struct {
@@ -42,6 +44,8 @@ func (t *atTable) listByBody(c *call, b *atBase) answer {
 			return e.answer()
 		}
 	}
+	// These two are taken from the query as well.
+	in.TimeZone, in.Locale = orElse(in.TimeZone, c.query.Get("timeZone")), orElse(in.Locale, c.query.Get("userLocale"))
 	return t.list(c, b, in)
 }
 
@@ -92,8 +96,8 @@ func (t *atTable) list(c *call, b *atBase, in atList) answer {
 		return atBadBody(fmt.Errorf("pageSize must be from 1 to %d", atMaxPage)).answer()
 	case in.MaxRecords < 0:
 		return atBadBody(errors.New("maxRecords must be positive")).answer()
-	case in.CellFormat != "" && in.CellFormat != "json":
-		return atBadBody(errors.New("the sandbox knows cellFormat json only")).answer()
+	case in.CellFormat != "" && in.CellFormat != "json" && in.CellFormat != "string":
+		return atBadBody(errors.New("cellFormat is json or string")).answer()
 	case in.View != "" && in.View != "Grid view" && in.View != atID("viw", t.id):
 		return atInvalid("VIEW_NAME_NOT_FOUND", "View %q was not found", in.View).answer()
 	}
@@ -123,10 +127,16 @@ func (t *atTable) list(c *call, b *atBase, in atList) answer {
 		}
 		start = min(n, len(found))
 	}
+	show := func(r *atRecord, shown []*atField) map[string]any { return t.wire(r, shown, in.ByID) }
+	if in.CellFormat == "string" {
+		if show, e = in.asTexts(t, b); e != nil {
+			return e.answer()
+		}
+	}
 	end := min(start+in.PageSize, len(found))
 	records := make([]map[string]any, 0, end-start)
 	for _, r := range found[start:end] {
-		records = append(records, t.wire(r, shown, in.ByID))
+		records = append(records, show(r, shown))
 	}
 	body := map[string]any{"records": records}
 	if end < len(found) {

@@ -7,7 +7,7 @@
 // (a 429, a reply that is lost after the write was applied, latency, one bad
 // input of a batch) can be switched on.
 //
-// It does not persist anything, does not speak OAuth, and imports nothing else
+// It does not persist anything, asks nobody for a consent, and imports nothing else
 // of this module: an emulator that shared code with a connector would share the
 // connector's misunderstandings too.
 //

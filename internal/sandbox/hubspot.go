@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -24,10 +25,12 @@ type hubspot struct {
 	opts    Options
 	objects []*hsObject
 	owners  []hsOwner
+	pairs   []hsPair
 	nextID  int
 	calls   int
 	burst   window
 	search  window
+	oauth   *oauth
 }
 
 func newHubSpot(o Options) *hubspot {
@@ -38,7 +41,12 @@ func newHubSpot(o Options) *hubspot {
 
 func (h *hubspot) reset() {
 	h.objects, h.owners = hsSeed(h.opts.Now())
+	h.pairs = slices.Concat(hsPairs, hsCustomPairs)
+	for _, o := range h.objects {
+		o.pairs = &h.pairs
+	}
 	h.nextID, h.calls = hsFirstID, 0
+	h.oauth = newHubSpotOAuth(h.opts)
 	h.burst = window{span: 10 * time.Second, limit: h.opts.HubSpotPer10s}
 	h.search = window{span: time.Second, limit: hsSearchPerSecond}
 }
@@ -48,7 +56,14 @@ func (h *hubspot) isBatch(c *call) bool {
 }
 
 func (h *hubspot) answer(c *call) answer {
-	if !authorized(c, h.opts.Tokens["hubspot"], false) {
+	if len(c.segments) > 0 && c.segments[0] == "oauth" {
+		return h.oauthPaths(c)
+	}
+	given, good := h.oauth.knows(c)
+	if given && !good {
+		return hsErr(http.StatusUnauthorized, "EXPIRED_AUTHENTICATION", "The OAuth token used to make this call expired.").answer()
+	}
+	if !given && !authorized(c, h.opts.Tokens["hubspot"], false) {
 		return hsUnauthorized(c).answer()
 	}
 	isSearch := strings.HasSuffix(c.path, "/search")
@@ -88,8 +103,12 @@ func (h *hubspot) limit(c *call, isSearch bool) *hsError {
 
 func (h *hubspot) limitHeaders(to http.Header) {
 	set := func(name string, n int) { to.Set("X-HubSpot-RateLimit-"+name, strconv.Itoa(n)) }
-	set("Max", h.burst.limit)
-	set("Remaining", h.burst.left())
+	limit, left := h.burst.limit, h.burst.left()
+	if h.opts.Unlimited {
+		limit, left = hsDaily, hsDaily
+	}
+	set("Max", limit)
+	set("Remaining", left)
 	set("Interval-Milliseconds", 10_000)
 	set("Daily", hsDaily)
 	set("Daily-Remaining", max(0, hsDaily-h.calls))
@@ -100,6 +119,9 @@ func (h *hubspot) limitHeaders(to http.Header) {
 // it (/crm/v3/objects/…).
 func (h *hubspot) route(c *call) answer {
 	s := c.segments
+	if rest, ok := hsSchemaPath(s); ok {
+		return h.schemaPaths(c, rest)
+	}
 	if len(s) < 3 || s[0] != "crm" {
 		return hsNotFoundPath().answer()
 	}
@@ -170,13 +192,29 @@ func (h *hubspot) ownerPaths(c *call, rest []string) answer {
 	if len(rest) > 1 {
 		return hsNotFoundPath().answer()
 	}
-	found := []hsOwner{}
-	for _, o := range h.owners {
-		if email := c.query.Get("email"); email == "" || strings.EqualFold(email, o.Email) {
-			found = append(found, o)
+	limit := 100
+	if text := c.query.Get("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 || n > 500 {
+			return hsInvalid("limit must be between 1 and 500").answer()
 		}
+		limit = n
 	}
-	return jsonAnswer(http.StatusOK, map[string]any{"results": found})
+	after, _ := strconv.Atoi(c.query.Get("after"))
+	found, body := []hsOwner{}, map[string]any{}
+	for i, o := range h.owners {
+		// Whether the real filter minds the case is not documented: this one does.
+		if email := c.query.Get("email"); i < after || email != "" && email != o.Email {
+			continue
+		}
+		if len(found) == limit {
+			body["paging"] = map[string]any{"next": map[string]string{"after": itoa(i), "link": "?after=" + itoa(i)}}
+			break
+		}
+		found = append(found, o)
+	}
+	body["results"] = found
+	return jsonAnswer(http.StatusOK, body)
 }
 
 // records, create, edit and remove are a person at work in HubSpot's pages.

@@ -28,13 +28,11 @@ func (h *hubspot) associationPaths(c *call, version string, rest []string) answe
 	case "GET labels":
 		results := []any{}
 		for _, p := range hsTypes(from, to) {
-			var label any
-			if p.primary {
-				label = "Primary"
-			}
-			results = append(results, map[string]any{"category": hsDefined, "typeId": p.id, "label": label})
+			results = append(results, p.shown())
 		}
 		return jsonAnswer(http.StatusOK, map[string]any{"results": results})
+	case "POST labels":
+		return h.createLabel(c, from, to)
 	case "POST batch/associate/default":
 		return h.associate(c, from, to, http.StatusOK, func(a, b *hsRecord, _ hsPairInput) ([]map[string]any, *hsError) {
 			return linkDefault(a, b)

@@ -12,6 +12,29 @@ type hsPair struct {
 	from, to    string
 	id, reverse int
 	primary     bool // the labelled "primary" type beside the plain one
+	user        bool // made in this account, not HubSpot's own
+	label, back string
+}
+
+func (p hsPair) category() string {
+	if p.user {
+		return "USER_DEFINED"
+	}
+	return hsDefined
+}
+
+// plain tells the type without a label.
+func (p hsPair) plain() bool { return !p.primary && p.label == "" }
+
+func (p hsPair) shown() map[string]any {
+	var label any
+	switch {
+	case p.primary:
+		label = "Primary"
+	case p.label != "":
+		label = p.label
+	}
+	return map[string]any{"category": p.category(), "typeId": p.id, "label": label}
 }
 
 var hsPairs = []hsPair{
@@ -23,6 +46,9 @@ var hsPairs = []hsPair{
 	{from: "notes", to: "companies", id: 190, reverse: 189},
 	{from: "notes", to: "deals", id: 214, reverse: 213},
 	{from: "notes", to: "leads", id: 853, reverse: 854},
+	{from: "tasks", to: "contacts", id: 204, reverse: 203},
+	{from: "tasks", to: "companies", id: 192, reverse: 191},
+	{from: "tasks", to: "deals", id: 216, reverse: 215},
 	{from: "contacts", to: "companies", id: 279, reverse: 280},
 	{from: "contacts", to: "companies", id: 1, reverse: 2, primary: true},
 	{from: "contacts", to: "deals", id: 4, reverse: 3},
@@ -38,41 +64,41 @@ var hsPairs = []hsPair{
 // types lists the association types from one object to another.
 func hsTypes(from, to *hsObject) []hsPair {
 	var out []hsPair
-	for _, p := range hsPairs {
+	for _, p := range *from.pairs {
 		switch {
 		case p.from == from.name && p.to == to.name:
 			out = append(out, p)
 		case p.to == from.name && p.from == to.name:
-			out = append(out, hsPair{from: from.name, to: to.name, id: p.reverse, reverse: p.id, primary: p.primary})
+			out = append(out, hsPair{from: from.name, to: to.name, id: p.reverse, reverse: p.id, primary: p.primary, user: p.user, label: p.back, back: p.label})
 		}
 	}
 	return out
 }
 
-func hsDefaultType(from, to *hsObject) (int, bool) {
+func hsDefaultType(from, to *hsObject) (hsPair, bool) {
 	for _, p := range hsTypes(from, to) {
-		if !p.primary {
-			return p.id, true
+		if p.plain() {
+			return p, true
 		}
 	}
-	return 0, false
+	return hsPair{}, false
 }
 
-func hsReverse(from, to *hsObject, id int) (int, bool) {
+func hsTypeOf(from, to *hsObject, category string, id int) (hsPair, bool) {
 	for _, p := range hsTypes(from, to) {
-		if p.id == id {
-			return p.reverse, true
+		if p.id == id && p.category() == category {
+			return p, true
 		}
 	}
-	return 0, false
+	return hsPair{}, false
 }
 
 const hsDefined = "HUBSPOT_DEFINED"
 
 // link joins two records in both directions; doing it again changes nothing.
 func link(from, to *hsRecord, category string, typeID int) {
-	if reverse, ok := hsReverse(from.object, to.object, typeID); ok {
-		to.addLink(hsLink{to: from, category: category, typeID: reverse})
+	if p, ok := hsTypeOf(from.object, to.object, category, typeID); ok {
+		to.addLink(hsLink{to: from, category: category, typeID: p.reverse})
 	}
 	from.addLink(hsLink{to: to, category: category, typeID: typeID})
 }
@@ -132,11 +158,8 @@ func (h *hubspot) planLinks(o *hsObject, in []hsAssociation) ([]hsLink, *hsError
 
 // byType finds the record that an association type of o may lead to.
 func (h *hubspot) byType(o *hsObject, id string, t hsAssocType) *hsRecord {
-	if t.Category != hsDefined {
-		return nil
-	}
 	for _, to := range h.objects {
-		if _, ok := hsReverse(o, to, t.TypeID); ok {
+		if _, ok := hsTypeOf(o, to, t.Category, t.TypeID); ok {
 			return to.byID[id]
 		}
 	}
@@ -217,24 +240,24 @@ func (r *hsRecord) linked(o *hsObject) []map[string]any {
 			out = append(out, map[string]any{"toObjectId": l.to.id, "associationTypes": []map[string]any{}})
 		}
 		types := out[i]["associationTypes"].([]map[string]any)
-		out[i]["associationTypes"] = append(types, map[string]any{"category": l.category, "typeId": l.typeID, "label": nil})
+		p, _ := hsTypeOf(r.object, o, l.category, l.typeID)
+		out[i]["associationTypes"] = append(types, map[string]any{"category": l.category, "typeId": l.typeID, "label": p.shown()["label"]})
 	}
 	return out
 }
 
 // linkDefault joins two records by the type without a label.
 func linkDefault(a, b *hsRecord) ([]map[string]any, *hsError) {
-	id, ok := hsDefaultType(a.object, b.object)
+	p, ok := hsDefaultType(a.object, b.object)
 	if !ok {
 		return nil, hsInvalid("No default association type from %s to %s", a.object.name, b.object.name)
 	}
-	link(a, b, hsDefined, id)
-	reverse, _ := hsReverse(a.object, b.object, id)
+	link(a, b, p.category(), p.id)
 	one := func(from, to *hsRecord, id int) map[string]any {
 		return map[string]any{"from": map[string]string{"id": from.id}, "to": map[string]string{"id": to.id},
-			"associationSpec": map[string]any{"associationCategory": hsDefined, "associationTypeId": id}}
+			"associationSpec": map[string]any{"associationCategory": p.category(), "associationTypeId": id}}
 	}
-	return []map[string]any{one(a, b, id), one(b, a, reverse)}, nil
+	return []map[string]any{one(a, b, p.id), one(b, a, p.reverse)}, nil
 }
 
 func linkTypes(a, b *hsRecord, types []hsAssocType) (map[string]any, *hsError) {
@@ -242,7 +265,7 @@ func linkTypes(a, b *hsRecord, types []hsAssocType) (map[string]any, *hsError) {
 		return nil, hsInvalid("association types must not be empty")
 	}
 	for _, t := range types {
-		if _, ok := hsReverse(a.object, b.object, t.TypeID); !ok || t.Category != hsDefined {
+		if _, ok := hsTypeOf(a.object, b.object, t.Category, t.TypeID); !ok {
 			return nil, hsInvalid("%s:%d is not a valid association type from %s to %s", t.Category, t.TypeID, strings.ToUpper(a.object.singular), strings.ToUpper(b.object.singular))
 		}
 	}

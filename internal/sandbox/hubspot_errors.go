@@ -129,6 +129,9 @@ func hsContactExists(id string) *hsError {
 // fault is HubSpot's body for a status that a test asked for. Errors of its edge
 // are pages, not JSON.
 func (h *hubspot) fault(c *call, status int, word string) answer {
+	if a, ok := h.oauth.fault(c, status, word); ok {
+		return a
+	}
 	switch {
 	case status == http.StatusTooManyRequests:
 		if word == "" && strings.HasSuffix(c.path, "/search") {

@@ -6,7 +6,9 @@ import (
 
 // hsObject is one object type with its properties and records.
 type hsObject struct {
-	name     string // plural, as in paths
+	custom   *hsCustom // nil: one of HubSpot's own
+	pairs    *[]hsPair // the account's association types
+	name     string    // plural, as in paths
 	singular string
 	typeID   string
 	defaults []string // properties of an answer that asked for none

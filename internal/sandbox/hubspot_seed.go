@@ -176,6 +176,7 @@ dealstage enumeration/radio appointmentscheduled=Appointment Scheduled|qualified
 pipeline enumeration/select default=Sales Pipeline
 amount number
 closedate datetime
+hs_is_closed bool/booleancheckbox calc
 dealtype enumeration/radio newbusiness=New Business|existingbusiness=Existing Business
 description string/textarea
 hubspot_owner_id enumeration/select external
@@ -196,6 +197,20 @@ hs_lastmodifieddate datetime calc
 hs_object_id number ro unique
 `
 
+const hsTaskProperties = `
+hs_timestamp datetime
+hs_task_subject string
+hs_task_body string/html
+hs_task_status enumeration/select NOT_STARTED=Not started|IN_PROGRESS=In progress|WAITING=Waiting|COMPLETED=Completed|DEFERRED=Deferred
+hs_task_priority enumeration/select NONE=None|LOW=Low|MEDIUM=Medium|HIGH=High
+hs_task_type enumeration/select TODO=To-do|CALL=Call|EMAIL=Email
+hubspot_owner_id enumeration/select external
+hs_createdate datetime ro
+hs_lastmodifieddate datetime calc
+hs_object_id number ro unique
+source_event_id string unique custom
+`
+
 // hsSeed is an account as it is before anything was written.
 func hsSeed(now time.Time) ([]*hsObject, []hsOwner) {
 	objects := []*hsObject{
@@ -205,6 +220,8 @@ func hsSeed(now time.Time) ([]*hsObject, []hsOwner) {
 		hsNewObject(now, "calls", "call", "0-48", "call", hsCallProperties),
 		hsNewObject(now, "notes", "note", "0-46", "note", hsNoteProperties),
 		hsNewObject(now, "leads", "lead", "0-136", "leadinformation", hsLeadProperties),
+		hsNewObject(now, "tasks", "task", "0-27", "task", hsTaskProperties),
+		hsRoofs(now),
 	}
 	at := isoTime(now)
 	owners := []hsOwner{

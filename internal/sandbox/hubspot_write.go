@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -117,7 +118,7 @@ func required(o *hsObject, values map[string]string, assoc []hsAssociation) *hsE
 		if values["email"]+values["firstname"]+values["lastname"] == "" {
 			return hsInvalid("At least one of the properties email, firstname, lastname is required to create a contact.")
 		}
-	case "calls", "notes":
+	case "calls", "notes", "tasks":
 		if values["hs_timestamp"] == "" {
 			return missingProperty(o, "hs_timestamp")
 		}
@@ -126,7 +127,7 @@ func required(o *hsObject, values map[string]string, assoc []hsAssociation) *hsE
 			return missingProperty(o, "hs_lead_name")
 		}
 		if len(assoc) == 0 {
-			return hsInvalid("A lead must be associated with a contact or a company.")
+			return hsInvalid("A lead must be associated with a contact.")
 		}
 	case "companies":
 		if values["name"]+values["domain"] == "" {
@@ -191,6 +192,9 @@ func (r *hsRecord) calculate() {
 		} else {
 			delete(r.props, to)
 		}
+	}
+	if r.object.name == "deals" {
+		r.props["hs_is_closed"] = strconv.FormatBool(strings.HasPrefix(r.props["dealstage"], "closed"))
 	}
 	if _, domain, ok := strings.Cut(r.props["email"], "@"); ok && r.object.name == "contacts" {
 		r.props["hs_email_domain"] = domain

@@ -15,8 +15,9 @@ const (
 	// above what any emulated vendor takes; the vendors' own limits are lower.
 	maxBody = 16 << 20
 
-	defaultHubSpotPer10s     = 190 // HubSpot Pro and Enterprise, usage guidelines, 2026-11
-	defaultAirtablePerSecond = 5   // per base, Airtable rate limits, 2026-11
+	defaultHubSpotPer10s     = 190     // HubSpot Pro and Enterprise, usage guidelines, 2026-11
+	defaultAirtablePerSecond = 5       // per base, Airtable rate limits, 2026-11
+	defaultSalesforceDaily   = 100_000 // Enterprise without licences, Salesforce limits cheat sheet, 2026-11
 )
 
 // Options are the settings of a Sandbox. The zero value is a sandbox that takes
@@ -27,13 +28,25 @@ type Options struct {
 	Tokens map[string]string
 	// Unlimited switches all rate limits off.
 	Unlimited bool
-	// SearchDelay is how long a write stays invisible to HubSpot's search. Zero
-	// is none.
+	// SearchDelay is how long a write stays invisible to HubSpot's and Pipedrive's
+	// search. Zero is none.
 	SearchDelay time.Duration
 	// HubSpotPer10s is HubSpot's burst limit per rolling ten seconds; zero is 190.
 	HubSpotPer10s int
 	// AirtablePerSecond is Airtable's limit per base and second; zero is 5.
 	AirtablePerSecond int
+	// SalesforceDaily is Salesforce's limit of calls in 24 hours; zero is 100,000.
+	SalesforceDaily int
+	// PipedrivePer2s is Pipedrive's limit of calls in two seconds; zero is 20.
+	PipedrivePer2s int
+	// PipedriveTokens is Pipedrive's budget of a day; zero is 30,000.
+	PipedriveTokens int
+	// TokenLife is how long access tokens that were given by OAuth are good; zero
+	// is the vendor's own half hour or hour.
+	TokenLife time.Duration
+	// RefreshGrace is how long a refresh token that was replaced is taken once
+	// more, as some vendors do for answers that were lost. Zero is not at all.
+	RefreshGrace time.Duration
 	// Now is the clock for limits and timestamps; nil is time.Now.
 	Now func() time.Time
 }
@@ -78,6 +91,7 @@ type call struct {
 	path     string   // the vendor's own path, decoded, with its leading slash
 	segments []string // path, split and decoded, empty segments dropped
 	query    url.Values
+	host     string
 	rawURL   int // length of the request target below the vendor's prefix
 	header   http.Header
 	body     []byte
@@ -103,11 +117,22 @@ func New(o Options) *Sandbox {
 	if o.AirtablePerSecond <= 0 {
 		o.AirtablePerSecond = defaultAirtablePerSecond
 	}
+	if o.SalesforceDaily <= 0 {
+		o.SalesforceDaily = defaultSalesforceDaily
+	}
+	if o.PipedrivePer2s <= 0 {
+		o.PipedrivePer2s = defaultPipedrivePer2s
+	}
+	if o.PipedriveTokens <= 0 {
+		o.PipedriveTokens = defaultPipedriveTokens
+	}
 	s := &Sandbox{opts: o}
 	// The one list of what is emulated.
 	s.vendors = []namedVendor{
 		{name: "hubspot", vendor: newHubSpot(o)},
 		{name: "airtable", vendor: newAirtable(o)},
+		{name: "salesforce", vendor: newSalesforce(o)},
+		{name: "pipedrive", vendor: newPipedrive(o)},
 		{name: "telli", vendor: newTelli(o)},
 	}
 	for i := range s.vendors {
@@ -203,7 +228,7 @@ func (s *Sandbox) serveVendor(w http.ResponseWriter, r *http.Request, v *namedVe
 }
 
 func newCall(r *http.Request, below string, body []byte, now time.Time) *call {
-	c := &call{method: r.Method, query: r.URL.Query(), header: r.Header, body: body, now: now}
+	c := &call{method: r.Method, query: r.URL.Query(), header: r.Header, body: body, host: r.Host, now: now}
 	c.rawURL = len(below) + 1
 	if r.URL.RawQuery != "" {
 		c.rawURL += len(r.URL.RawQuery) + 1

@@ -24,6 +24,7 @@ import (
 //	heads       hash of the record key (16)
 //	calls       source, 0, id of the call, 0, seq (see calls.go)
 //	running     source, 0, id of the call, 0
+//	secrets     name (see secrets.go)
 const (
 	laneHashLen = 16
 	laneTailLen = timeLen + 1 + 8           // occurred, rank, seq

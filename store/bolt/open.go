@@ -284,6 +284,9 @@ func (l *Ledger) copyFile(o Options) (_ *os.File, err error) {
 	if err := flock(f, o.Timeout); err != nil {
 		return nil, err
 	}
+	if err := keepOwner(f, l.info); err != nil {
+		return nil, err
+	}
 	if err := l.db.View(func(tx *bbolt.Tx) error { _, err := tx.WriteTo(f); return err }); err != nil {
 		return nil, err
 	}
@@ -294,6 +297,17 @@ func (l *Ledger) copyFile(o Options) (_ *os.File, err error) {
 		return nil, err
 	}
 	return f, syncDir(l.path)
+}
+
+// keepOwner gives a copy to whom the original belongs: root looks at the ledger
+// while the daemon is stopped, and the daemon, which is not root, must be able
+// to open the file afterwards.
+func keepOwner(f *os.File, original fs.FileInfo) error {
+	st, ok := original.Sys().(*syscall.Stat_t)
+	if !ok || int(st.Uid) == os.Geteuid() {
+		return nil
+	}
+	return f.Chown(int(st.Uid), int(st.Gid))
 }
 
 // syncDir makes a rename durable.

@@ -41,10 +41,11 @@ var (
 	headsBucket      = bucket{10, "heads"}
 	callsBucket      = bucket{11, "calls"}
 	runningBucket    = bucket{12, "running"}
+	secretsBucket    = bucket{13, "secrets"}
 
 	buckets = []bucket{
 		metaBucket, eventsBucket, idsBucket, replanBucket, deliveriesBucket,
-		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket, callsBucket, runningBucket,
+		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket, callsBucket, runningBucket, secretsBucket,
 	}
 )
 
@@ -95,7 +96,7 @@ func (e *damageError) Unwrap() error { return store.ErrCorrupt }
 // nothing else.
 func printable(b bucket, key []byte) string {
 	switch {
-	case b == metaBucket:
+	case b == metaBucket, b == secretsBucket:
 		return string(key)
 	case (b == eventsBucket || b == replanBucket) && len(key) == 8:
 		return store.EventID(binary.BigEndian.Uint64(key))

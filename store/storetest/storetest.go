@@ -55,6 +55,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		{"replay of an unknown event is an error", replayUnknown},
 		{"the story of a call is all its events", storyOfCalls},
 		{"calls run until they end", runningCalls},
+		{"secrets are kept, replaced and forgotten", secrets},
 		{"events are filtered and paged, newest first", eventFilters},
 		{"events are found by state", eventStates},
 		{"deliveries are filtered and paged, newest first", deliveryFilters},

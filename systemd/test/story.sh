@@ -1,0 +1,178 @@
+#!/usr/bin/env bash
+# A package's life under a real systemd, told from inside a throw-away system
+# (run.sh makes it): install, edit, start, a signed call, reload, broken files,
+# kill, watchdog, stop, upgrade under load, remove, purge. It needs OLD.deb and
+# NEW.deb of two versions, and hammer, in its folder.
+set -euo pipefail
+cd "$(dirname "$0")"
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+secret=whsec_b25seS1mb3ItdGhpcy10ZXN0LW5vLXNlY3JldA==
+export TELLI_SIGNING_SECRET=$secret HUBSPOT_TOKEN=x AIRTABLE_TOKEN=x
+unit=crmsyncd.service
+
+step() { echo "--- $*"; }
+fail() {
+	echo "FAILED: $*" >&2
+	systemctl status --no-pager -l crmsyncd.service crmsyncd.socket >&2 || true
+	journalctl --no-pager -n 60 -u crmsyncd.service >&2 || true
+	exit 1
+}
+until_true() { # SECONDS COMMAND...: asks ten times a second
+	local tries=$(($1 * 10))
+	shift
+	while ! "$@" >/dev/null 2>&1; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || fail "this never came true: $*"
+		sleep 0.1
+	done
+}
+show() { systemctl show -P "$1" $unit; }
+is() { [ "$(show "$1")" = "$2" ]; }
+has() { grep -qF -- "$2" <<<"$(show "$1")"; }
+count() { { curl -s --max-time 5 "http://127.0.0.1:9900/_/records/hubspot/$1" | grep -o '"links"' || true; } | wc -l; }
+calls_are() { [ "$(count calls)" = "$1" ]; }
+ids_once() { # no call is in the CRM twice
+	curl -s "http://127.0.0.1:9900/_/records/hubspot/calls" | grep -o '"telli_call_id": *"[^"]*"' | sort | uniq -d
+}
+logged() { journalctl --no-pager -u $unit | grep -qF -- "$1"; }
+
+step "install: nothing starts by itself, and everything is where it belongs"
+dpkg -i OLD.deb >/dev/null
+is ActiveState inactive || fail "it runs without its settings"
+for f in /usr/bin/crmsyncd /usr/share/man/man8/crmsyncd.8.gz /usr/share/man/man8/crmsyncd-serve.8.gz /usr/share/bash-completion/completions/crmsyncd \
+	/usr/share/doc/crmsyncd/README.md /usr/share/doc/crmsyncd/examples/telli-hubspot-airtable/mapping.yaml; do
+	[ -f "$f" ] || fail "the package lacks $f"
+done
+[ "$(stat -c %a /etc/crmsyncd/secrets.env)" = 600 ] || fail "everybody may read the secrets"
+systemd-analyze verify $unit crmsyncd.socket || fail "systemd does not like the units"
+
+step "edit two files, start, ready"
+sed -i 's|^  hubspot:|&\n    base_url: http://127.0.0.1:9900/hubspot|; s|^  airtable:|&\n    base_url: http://127.0.0.1:9900/airtable|; s|appYOURBASE000000|appCrmsyncdDemo00|' /etc/crmsyncd/config.yaml
+printf '%s\n' "TELLI_SIGNING_SECRET=$secret" HUBSPOT_TOKEN=x AIRTABLE_TOKEN=x >/etc/crmsyncd/secrets.env
+cp /usr/bin/crmsyncd /run/sandbox # outlives the package
+mount -o remount,exec /run 2>/dev/null || true
+systemd-run --quiet --unit=sandbox /run/sandbox sandbox --unlimited --search-delay 0s --listen 127.0.0.1:9900
+until_true 10 curl -sf --max-time 2 http://127.0.0.1:9900/_/stats
+systemctl enable --quiet --now $unit || fail "it does not start"
+is ActiveState active || fail "it is not active"
+is Type notify && has StatusText "sources: 1, connectors: 2" || fail "its status is $(show StatusText)"
+systemctl is-active --quiet crmsyncd.socket || fail "the socket is not active"
+logged "the .socket unit says where" && fail "the socket and the settings do not agree"
+ss -ltnp 2>/dev/null | grep -q 8787 || fail "nobody listens"
+pid=$(show MainPID)
+[ "$(stat -c %U "/proc/$pid")" != root ] || fail "it runs as root"
+
+step "a signed call arrives in the CRM"
+crmsyncd send --sample call_completed >/dev/null || fail "the webhook was refused"
+until_true 20 calls_are 1
+curl -sf http://127.0.0.1:8788/readyz >/dev/null || fail "not ready"
+
+step "reload: a good file is taken, a broken one refused, and the old one stays"
+cp /etc/crmsyncd/mapping.yaml /run/good.yaml
+echo "# a change" >>/etc/crmsyncd/mapping.yaml
+systemctl reload $unit || fail "a good file was refused"
+until_true 10 logged "reloaded"
+echo "rules: [" >/etc/crmsyncd/mapping.yaml
+! systemctl reload $unit 2>/dev/null || fail "systemctl reload did not tell that the file is broken"
+is ActiveState active && is MainPID "$pid" || fail "a broken file ended the daemon"
+systemctl kill --kill-whom=main -s HUP $unit
+until_true 10 has StatusText "was refused, the settings before it are in force"
+./hammer -n 5 -from 1 >/dev/null || fail "the old rules do not work any more"
+cp /run/good.yaml /etc/crmsyncd/mapping.yaml
+systemctl reload $unit
+until_true 20 calls_are 6
+
+step "SIGKILL: it comes back by itself, and senders wait meanwhile"
+systemctl kill --kill-whom=main -s KILL $unit
+./hammer -n 5 -from 6 || fail "senders were refused"
+until_true 20 is ActiveState active
+is NRestarts 1 || fail "restarted $(show NRestarts) times"
+until_true 20 calls_are 11
+
+step "the watchdog ends a daemon that hangs"
+mkdir -p /run/systemd/system/$unit.d
+printf '[Service]\nWatchdogSec=4\nRestartSec=1\n' >/run/systemd/system/$unit.d/test.conf
+systemctl daemon-reload
+systemctl restart $unit
+sleep 6 # longer than the watchdog: it must be fed
+is NRestarts 0 || fail "the watchdog ended a daemon that lives"
+pid=$(show MainPID)
+kill -STOP "$pid"
+until_true 20 logged "Watchdog timeout"
+until_true 20 is NRestarts 1
+until_true 20 is ActiveState active
+[ "$(show MainPID)" != "$pid" ] || fail "the process is still the same"
+rm /run/systemd/system/$unit.d/test.conf
+systemctl daemon-reload
+
+step "stop: what is under way ends well, and the ledger is closed"
+systemctl restart $unit
+./hammer -n 3 -from 11 -slow 3s >/run/slow 2>&1 &
+slow=$!
+sleep 1
+systemctl stop $unit
+wait $slow || fail "stopping broke a webhook: $(cat /run/slow)"
+is Result success && is ExecMainStatus 0 || fail "it ended with $(show Result), $(show ExecMainStatus)"
+
+step "a webhook at the socket starts it again"
+is ActiveState inactive || fail "it runs already"
+before=$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)
+./hammer -n 1 -from 14 >/dev/null || fail "the webhook was refused"
+until_true 10 is ActiveState active
+[ "$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)" = "$before" ] || fail "the stop left the ledger unclean"
+until_true 20 calls_are 15
+
+step "upgrade and restart under 200 webhooks a second: none is refused"
+old=$(crmsyncd version)
+./hammer -n 2400 -rate 200 -from 15 >/run/load 2>&1 &
+load=$!
+sleep 2
+dpkg -i NEW.deb >/run/upgrade 2>&1 || fail "the upgrade failed: $(cat /run/upgrade)"
+sleep 2
+systemctl restart $unit
+sleep 2
+systemctl restart $unit
+wait $load || fail "under load: $(cat /run/load)"
+cat /run/load
+[ "$(crmsyncd version)" != "$old" ] || fail "it is still $old"
+grep -qF "base_url" /etc/crmsyncd/config.yaml || fail "the upgrade overwrote the settings"
+[ "$(readlink "/proc/$(show MainPID)/exe")" = /usr/bin/crmsyncd ] || fail "the old binary still runs"
+until_true 90 calls_are 2415
+[ -z "$(ids_once)" ] || fail "calls are in the CRM twice: $(ids_once | head -3)"
+
+step "settings that only a person can mend: given up, told, and mended"
+cp /etc/crmsyncd/config.yaml /run/good-config.yaml
+echo "nonsense: 1" >>/etc/crmsyncd/config.yaml
+! systemctl restart $unit 2>/dev/null || fail "it started with broken settings"
+is ExecMainStatus 78 || fail "it ended with $(show ExecMainStatus), want 78"
+sleep 1
+is ActiveState failed || fail "it is $(show ActiveState), want failed: a restart cannot help"
+cp /run/good-config.yaml /etc/crmsyncd/config.yaml
+systemctl restart crmsyncd.socket $unit || fail "it does not start with mended settings"
+crmsyncd status >/dev/null
+
+step "root looks into the ledger of a daemon that was killed, and it starts again"
+systemctl kill --kill-whom=all -s KILL $unit
+systemctl stop crmsyncd.socket $unit
+crmsyncd events list --limit 1 >/dev/null || fail "root cannot read the ledger"
+systemctl start $unit || fail "the daemon cannot open its ledger any more"
+
+step "remove: it stops, settings and ledger stay"
+dpkg -r crmsyncd >/dev/null 2>&1
+! systemctl is-active --quiet $unit crmsyncd.socket || fail "it still runs"
+[ ! -e /usr/bin/crmsyncd ] || fail "the binary is still there"
+[ -f /etc/crmsyncd/secrets.env ] && [ -f /var/lib/private/crmsyncd/ledger.db ] || fail "settings or ledger are gone"
+
+step "install again: as before"
+dpkg -i NEW.deb >/dev/null
+grep -qF "base_url" /etc/crmsyncd/config.yaml || fail "the settings are new ones"
+systemctl start $unit
+crmsyncd status | grep -qF "2415" || fail "the ledger is another one: $(crmsyncd status)"
+
+step "purge: nothing stays"
+dpkg -P crmsyncd >/dev/null 2>&1
+for f in /etc/crmsyncd /var/lib/private/crmsyncd /var/lib/crmsyncd /usr/share/doc/crmsyncd; do
+	[ ! -e "$f" ] && [ ! -L "$f" ] || fail "$f is still there"
+done
+systemctl stop sandbox
+echo "the package lived its life"
