@@ -187,11 +187,24 @@ func TestAirtableList(t *testing.T) {
 	r.do("POST", atContactsURL+"/listRecords", `{"maxRecords":1,"filterByFormula":"Name='N1'","fields":["Name"]}`).ok(200).want("records.0.fields.Name", "N1").want("records.1", nil)
 	field := r.s.vendor("airtable").vendor.(*airtable).bases[0].tables[0].field("Name").id
 	r.do("GET", atContactsURL+"?maxRecords=1&returnFieldsByFieldId=true", "").ok(200).want("records.0.fields."+field, "N0")
-	for _, bad := range []string{"pageSize=101", "fields[]=Nosuch", "offset=x", "view=Nosuch", "cellFormat=string", "sort[0][field]=Nosuch"} {
+	for _, bad := range []string{"pageSize=101", "fields[]=Nosuch", "offset=x", "view=Nosuch", "cellFormat=html", "cellFormat=string", "cellFormat=string&timeZone=Nosuch&userLocale=de", "sort[0][field]=Nosuch"} {
 		if got := r.do("GET", atContactsURL+"?"+bad, ""); got.status != 422 {
 			t.Errorf("%s: want 422, got %d", bad, got.status)
 		}
 	}
+}
+
+func TestAirtableCellsAsTexts(t *testing.T) {
+	t.Parallel()
+	r := unlimited(t)
+	who := r.do("POST", atContactsURL, `{"fields":{"Name":"Erika","Do not call":true,"Tags":["x","y"],"Reached at":"2026-07-01T10:00:00Z"},"typecast":true}`).ok(200).str("id")
+	r.do("POST", atBaseURL+"/Calls", `{"fields":{"Call ID":"k","Contact":["`+who+`"],"Duration":3663,"Attempt":2}}`).ok(200)
+	const zoned = "?cellFormat=string&timeZone=Europe/Berlin&userLocale=de"
+	r.do("GET", atContactsURL+zoned, "").ok(200).want("records.0.fields.Do not call", "checked").want("records.0.fields.Tags", "x, y").
+		want("records.0.fields.Reached at", "2026-07-01 12:00").want("records.0.fields.Email", nil)
+	r.do("GET", atBaseURL+"/Calls"+zoned, "").ok(200).want("records.0.fields.Contact", "Erika").want("records.0.fields.Duration", "1:01:03").want("records.0.fields.Attempt", "2")
+	// airtable.js sends the zone beside the body, and its own option within.
+	r.do("POST", atBaseURL+"/Calls/listRecords?timeZone=utc&userLocale=en", `{"cellFormat":"string","method":"post"}`).ok(200).want("records.0.fields.Attempt", "2")
 }
 
 func TestAirtableFormulas(t *testing.T) {

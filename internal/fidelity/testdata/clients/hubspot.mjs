@@ -225,7 +225,7 @@ await flow('a server error is tried again by the client', async () => {
   const made = await at(free, { numberOfApiCallRetries: 3 }).crm.contacts.basicApi.create({ properties: { firstname: 'A' }, associations: [] });
   assert.ok(made.id);
   assert.equal((await requests('hubspot')).length, 3);
-  at(free); // the client keeps its retries in one place for all
+  at(free); // all clients share the retries that the newest one set
 });
 
 await flow('the ten-second limit is told in headers, and refused beyond', async () => {
@@ -248,7 +248,7 @@ await flow('the limit of searches is waited out by the client', async () => {
   const all = await many(8, () => patient.crm.contacts.searchApi.doSearch({ filterGroups: [], sorts: [], properties: [], limit: 1, after: '0' }));
   assert.ok(all.every((r) => r.status === 'fulfilled'), JSON.stringify(all));
   assert.ok((await requests('hubspot', limited)).some((r) => r.endsWith(' 429')));
-  at(free);
+  at(free); // as above
 });
 
 await flow('date paths are served to the client\'s plain requests', async () => {
