@@ -12,10 +12,9 @@ import (
 
 // app is a program that has access by OAuth.
 type app struct {
-	t    *testing.T
-	box  *Sandbox
-	base string
-	now  time.Time
+	t   *testing.T
+	box *Sandbox
+	now time.Time
 }
 
 func (a *app) send(method, path, form, bearer string) (int, map[string]any, string) {
