@@ -48,11 +48,11 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	if a.outage.down() { // who would only wait for a turn in vain
 		return nil, errDown
 	}
-	out, err := turns(r.Context(), fate.limiter, a.limiter)
+	mine, err := turns(r.Context(), fate.limiter, a.limiter)
 	if err != nil {
 		return nil, err
 	}
-	defer out() // also of what never got a connection
+	defer mine.out() // also of what never got a connection
 	if !a.outage.enter(time.Now()) {
 		return nil, errDown
 	}
@@ -63,9 +63,11 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	defer cancel()
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{
-		GotConn:      func(httptrace.GotConnInfo) { out() },
 		WroteHeaders: func() { sent.Store(true) },
-		WroteRequest: func(httptrace.WroteRequestInfo) { sent.Store(true) },
+		WroteRequest: func(httptrace.WroteRequestInfo) {
+			sent.Store(true)
+			mine.out()
+		},
 	}
 	answer, err = a.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
 	if err == nil {
@@ -80,6 +82,7 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 		}
 		return nil, err
 	}
+	mine.back()
 	a.learn(fate, answer)
 	return answer, nil
 }

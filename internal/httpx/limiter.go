@@ -3,6 +3,7 @@ package httpx
 import (
 	"context"
 	"math"
+	"slices"
 	"sync"
 	"time"
 )
@@ -30,6 +31,7 @@ type Limiter struct {
 	tokens  float64
 	filled  time.Time // as of when tokens is right
 	slots   []*slot   // requests of the last window
+	trip    trip      // how long answers take
 	foreign []foreign // what others sent of what the account may
 	said    int       // the vendor's own number, of ours and theirs together; 0: not told
 
@@ -113,32 +115,47 @@ func (l *Limiter) Rate() float64 {
 // Wait returns when one request may be sent, or with an error if the context
 // ends before, as soon as that is certain.
 func (l *Limiter) Wait(ctx context.Context) error {
-	out, err := turns(ctx, l)
+	mine, err := turns(ctx, l)
 	if err != nil {
 		return err
 	}
-	out()
+	mine.out()
 	return nil
+}
+
+// ticket is one request's turn at all limiters that it is subject to.
+type ticket struct {
+	limiters []*Limiter
+	slots    []*slot
+}
+
+// out says that the request goes out now, which matters where a connection had
+// to be made first. It must be called, of what was never sent at its end.
+func (t *ticket) out() {
+	for i, l := range t.limiters {
+		l.went(t.slots[i])
+	}
+}
+
+// back says that the answer is there.
+func (t *ticket) back() {
+	for i, l := range t.limiters {
+		l.answered(t.slots[i])
+	}
 }
 
 // turns waits until one request may be sent that is subject to all limiters,
 // the narrowest first: nobody is held up by one who waits for a limit that is
-// not his. The request counts from then on; out says that it goes out now,
-// which matters where a connection had to be made first.
-func turns(ctx context.Context, limiters ...*Limiter) (out func(), err error) {
+// not his. The request counts from then on.
+func turns(ctx context.Context, limiters ...*Limiter) (*ticket, error) {
 	for {
 		slots, err := tryTurns(ctx, limiters)
 		if err != nil {
 			return nil, err
 		}
-		if slots == nil {
-			continue
+		if slots != nil {
+			return &ticket{limiters, slots}, nil
 		}
-		return func() {
-			for i, l := range limiters {
-				l.went(slots[i])
-			}
-		}, nil
 	}
 }
 
@@ -251,8 +268,18 @@ func (l *Limiter) full(now time.Time) time.Duration {
 	return wait
 }
 
-// forget drops what has left the window.
+// forget drops what has left the window, and puts the rest in the order in
+// which it will.
 func (l *Limiter) forget(now time.Time) {
+	slices.SortStableFunc(l.slots, func(a, b *slot) int {
+		if a.out != b.out {
+			if a.out {
+				return -1
+			}
+			return 1
+		}
+		return a.at.Compare(b.at)
+	})
 	old := 0
 	for old < len(l.slots) && l.slots[old].out && now.Sub(l.slots[old].at) >= l.span+l.slack {
 		old++
@@ -286,8 +313,7 @@ func (l *Limiter) take(now time.Time) *slot {
 	return s
 }
 
-// went notes that a request goes out now. Its place in the list stays: those
-// that go out later than their neighbours only hold these up.
+// went notes that a request goes out now.
 func (l *Limiter) went(s *slot) {
 	if l == nil {
 		return

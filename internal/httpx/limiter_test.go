@@ -156,11 +156,11 @@ func TestWindowCountsFromWhenARequestGoesOut(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewWindow(Window{Limit: 2, Span: time.Second})
 		for range 2 { // both connect for half a second
-			out, err := turns(t.Context(), l)
+			mine, err := turns(t.Context(), l)
 			if err != nil {
 				t.Fatal(err)
 			}
-			time.AfterFunc(500*time.Millisecond, out)
+			time.AfterFunc(500*time.Millisecond, mine.out)
 		}
 		start := time.Now()
 		l.Wait(t.Context())
@@ -175,9 +175,9 @@ func TestTurnsOfTwoLimitsComeTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		search, account := NewWindow(Window{Limit: 1, Span: time.Second}), NewWindow(Window{Limit: 100, Span: time.Second})
 		both := func() error {
-			out, err := turns(t.Context(), search, account)
+			mine, err := turns(t.Context(), search, account)
 			if err == nil {
-				out()
+				mine.out()
 			}
 			return err
 		}
@@ -225,6 +225,41 @@ func TestTurnsAreInTheOrderOfComing(t *testing.T) {
 			if i != n {
 				t.Fatalf("turns %v, want in order", order)
 			}
+		}
+	})
+}
+
+// TestLateRequests/now and then a request is on its way for much longer than
+// the others; what is sent a window later keeps the limit all the same.
+func TestLateRequests(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		l, v := NewWindow(Window{Limit: 15, Span: time.Second}), &vendor{limit: 15, span: time.Second}
+		end := time.Now().Add(10 * time.Minute)
+		var all sync.WaitGroup
+		for range 8 {
+			all.Go(func() {
+				for time.Now().Before(end) {
+					mine, err := turns(t.Context(), l)
+					if err != nil {
+						return
+					}
+					mine.out()
+					if rand.N(50) == 0 {
+						time.Sleep(150 * time.Millisecond)
+					}
+					time.Sleep(rand.N(5 * time.Millisecond))
+					v.take()
+					mine.back()
+				}
+			})
+		}
+		all.Wait()
+		if v.denied*200 > v.asked {
+			t.Errorf("%d of %d requests were refused, want fewer than one of 200", v.denied, v.asked)
+		}
+		if got := float64(v.asked) / (10 * time.Minute).Seconds(); got < 0.95*15 {
+			t.Errorf("%.2f requests a second, want at least %.2f", got, 0.95*15)
 		}
 	})
 }
