@@ -37,6 +37,7 @@ type Settings struct {
 	Connectors     []Block  // in the file's order
 	Defaults       Defaults //
 	Delivery       Delivery
+	Retention      Retention
 	Limits         Limits
 	Log            Log
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
@@ -56,6 +57,18 @@ type Delivery struct {
 	BackoffMin  time.Duration `yaml:"backoff_min" doc:"wait after the first failed attempt; it doubles from then on; default 5s"`
 	BackoffMax  time.Duration `yaml:"backoff_max" doc:"longest wait between attempts; default 1h"`
 	Drain       time.Duration `yaml:"drain" doc:"time that work under way gets when the daemon stops; default 25s"`
+}
+
+// Retention says how long the ledger keeps what, counted from the last change;
+// 0 is for ever.
+type Retention struct {
+	Done        time.Duration `yaml:"done" doc:"events all of whose deliveries are done; default 90d"`
+	Unmatched   time.Duration `yaml:"unmatched" doc:"events that no rule wanted; default 30d"`
+	Discarded   time.Duration `yaml:"discarded" doc:"events that a person set aside; default 30d"`
+	Dead        time.Duration `yaml:"dead" doc:"events with a delivery that needs a person; default 0: for ever"`
+	Quarantined time.Duration `yaml:"quarantined" doc:"events that could not be understood; default 90d"`
+	Payloads    time.Duration `yaml:"payloads" doc:"the payloads, transcripts among them, of events that are done; default 0: as long as the event"`
+	Identity    time.Duration `yaml:"identity" doc:"hashes by which the same occurrence is known again when it is sent or backfilled once more; at least 30d; default 400d"`
 }
 
 // Limits bound what the public port takes.
@@ -96,31 +109,35 @@ type Log struct {
 
 // document is the file as it is written.
 type document struct {
-	Listen         string   `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
-	Admin          string   `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
-	PublicURL      string   `yaml:"public_url" doc:"how senders reach this daemon, such as https://hooks.example.com; needed where a vendor signs the address or is told it, and a proxy in front hides it"`
-	DataDir        string   `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
-	Mapping        string   `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
-	Sources        blocks   `yaml:"sources" doc:"who sends webhooks, by name"`
-	Connectors     blocks   `yaml:"connectors" doc:"which CRM accounts are written to, by name"`
-	Defaults       Defaults `yaml:"defaults" doc:"for values that leave them out"`
-	Delivery       Delivery `yaml:"delivery" doc:"how long and how often a delivery is tried"`
-	Limits         Limits   `yaml:"limits" doc:"what the public port takes"`
-	Log            Log      `yaml:"log" doc:"what is logged, and how"`
-	TrustedProxies Networks `yaml:"trusted_proxies" doc:"addresses of reverse proxies whose X-Forwarded-For is believed"`
-	Ledger         Ledger   `yaml:"ledger" doc:"kind of ledger: bolt"`
+	Listen         string    `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
+	Admin          string    `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
+	PublicURL      string    `yaml:"public_url" doc:"how senders reach this daemon, such as https://hooks.example.com; needed where a vendor signs the address or is told it, and a proxy in front hides it"`
+	DataDir        string    `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
+	Mapping        string    `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
+	Sources        blocks    `yaml:"sources" doc:"who sends webhooks, by name"`
+	Connectors     blocks    `yaml:"connectors" doc:"which CRM accounts are written to, by name"`
+	Defaults       Defaults  `yaml:"defaults" doc:"for values that leave them out"`
+	Delivery       Delivery  `yaml:"delivery" doc:"how long and how often a delivery is tried"`
+	Retention      Retention `yaml:"retention" doc:"how long the ledger keeps what"`
+	Limits         Limits    `yaml:"limits" doc:"what the public port takes"`
+	Log            Log       `yaml:"log" doc:"what is logged, and how"`
+	TrustedProxies Networks  `yaml:"trusted_proxies" doc:"addresses of reverse proxies whose X-Forwarded-For is believed"`
+	Ledger         Ledger    `yaml:"ledger" doc:"kind of ledger: bolt"`
 }
+
+const day = 24 * time.Hour
 
 func defaults(env Env) document {
 	state, _ := env.Getenv("STATE_DIRECTORY")
 	state, _, _ = strings.Cut(state, ":") // systemd lists several
 	return document{
-		Listen:   "127.0.0.1:8787",
-		Admin:    "127.0.0.1:8788",
-		DataDir:  cmp.Or(state, "data"),
-		Mapping:  "mapping.yaml",
-		Defaults: Defaults{Timezone: "UTC"},
-		Delivery: Delivery{MaxAge: 7 * 24 * time.Hour, BackoffMin: 5 * time.Second, BackoffMax: time.Hour, Drain: 25 * time.Second},
+		Listen:    "127.0.0.1:8787",
+		Admin:     "127.0.0.1:8788",
+		DataDir:   cmp.Or(state, "data"),
+		Mapping:   "mapping.yaml",
+		Defaults:  Defaults{Timezone: "UTC"},
+		Delivery:  Delivery{MaxAge: 7 * day, BackoffMin: 5 * time.Second, BackoffMax: time.Hour, Drain: 25 * time.Second},
+		Retention: Retention{Done: 90 * day, Unmatched: 30 * day, Discarded: 30 * day, Quarantined: 90 * day, Identity: 400 * day},
 		Limits: Limits{
 			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048,
 			HeaderTime: 5 * time.Second, BodyTime: 15 * time.Second, IdleTime: time.Minute, StoreTime: 4 * time.Second,
@@ -171,7 +188,7 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 	problems = append(problems, root.Decode(&doc)...)
 	s := &Settings{
 		File: name, Dir: env.dir, Listen: doc.Listen, Admin: doc.Admin, DataDir: env.path(doc.DataDir), Mapping: env.path(doc.Mapping),
-		Sources: doc.Sources, Connectors: doc.Connectors, Defaults: doc.Defaults, Delivery: doc.Delivery, Limits: doc.Limits, Log: doc.Log, TrustedProxies: doc.TrustedProxies,
+		Sources: doc.Sources, Connectors: doc.Connectors, Defaults: doc.Defaults, Delivery: doc.Delivery, Retention: doc.Retention, Limits: doc.Limits, Log: doc.Log, TrustedProxies: doc.TrustedProxies,
 	}
 	for _, bs := range [][]Block{s.Sources, s.Connectors} {
 		for i := range bs {
@@ -239,11 +256,11 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 		at("", key, "listen and admin have the same address", "give each its own port")
 	}
 	if s.Defaults.Country != "" {
-		if message, hint := checkCountry(s.Defaults.Country); message != "" {
+		if message, hint := CheckCountry(s.Defaults.Country); message != "" {
 			at("defaults", "country", message, hint)
 		}
 	}
-	d, l := s.Delivery, s.Limits
+	d, r, l := s.Delivery, s.Retention, s.Limits
 	for _, c := range []struct {
 		block, key string
 		wrong      bool
@@ -254,6 +271,13 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 		{"delivery", "backoff_min", d.BackoffMin < 100*time.Millisecond, "wants at least 100ms"},
 		{"delivery", "backoff_max", d.BackoffMax < d.BackoffMin, "wants at least as much as backoff_min"},
 		{"delivery", "drain", d.Drain < 0 || d.Drain > 10*time.Minute, "wants 0s to 10m"},
+		{"retention", "done", isShort(r.Done), leastKept},
+		{"retention", "unmatched", isShort(r.Unmatched), leastKept},
+		{"retention", "discarded", isShort(r.Discarded), leastKept},
+		{"retention", "dead", isShort(r.Dead), leastKept},
+		{"retention", "quarantined", isShort(r.Quarantined), leastKept},
+		{"retention", "payloads", isShort(r.Payloads), leastKept},
+		{"retention", "identity", r.Identity != 0 && r.Identity < 30*day, "wants at least 30d, or 0 for ever"},
 		{"limits", "body", l.Body < 1<<10 || l.Body > 64<<20, "wants 1KiB to 64MiB"},
 		{"limits", "in_flight", l.InFlight < 1, "wants at least 1"},
 		{"limits", "buffered", l.Buffered < l.Body, "wants at least as much as limits.body"},
@@ -269,6 +293,10 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 	}
 	return ps
 }
+
+const leastKept = "wants at least 1h, or 0 for ever"
+
+func isShort(d time.Duration) bool { return d < 0 || d > 0 && d < time.Hour }
 
 func isAddress(s string) bool {
 	host, port, err := net.SplitHostPort(s)

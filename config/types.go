@@ -135,8 +135,9 @@ func oneOf(n *diag.Node, into *string, known []string) diag.Problems {
 	return nil
 }
 
-// checkCountry returns what is wrong with a country code, or "".
-func checkCountry(code string) (message, hint string) {
+// CheckCountry returns what is wrong with a country code, and how to mend it;
+// "" if it is one.
+func CheckCountry(code string) (message, hint string) {
 	if phonenumbers.GetCountryCodeForRegion(code) != 0 {
 		return "", ""
 	}

@@ -77,7 +77,10 @@ func (c Coercion) Coerce(f Field, v Value) (Coerced, *Error) {
 	case Duration:
 		n, ok := asDuration(f, v)
 		if !ok {
-			return Coerced{}, Wrong(f, v, "a duration in seconds")
+			return Coerced{}, Wrong(f, v, "a duration: seconds, or text such as 90, 1:30 or 1h30m")
+		}
+		if strings.HasPrefix(n.String(), "-") {
+			return Coerced{}, &Error{Kind: Invalid, Field: f.Name, Code: CodeValue, Message: "is less than nothing, and a duration is 0 seconds or more; do its times stand the other way round?"}
 		}
 		return Coerced{Value: n}, nil
 	case Boolean:

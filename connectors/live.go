@@ -19,6 +19,10 @@ type Checker interface {
 	CheckLink(ctx context.Context, object string, l Link) *Error
 }
 
+// CodeHidden is the code of CheckField's error about a field that the object has
+// and the credentials do not show; its Message says how a person opens it.
+const CodeHidden = "NO_FIELD_PERMISSION"
+
 // Lister is a Connector that knows which objects rules are mostly written for.
 type Lister interface {
 	// Objects names them; there may be more.

@@ -3,6 +3,7 @@ package connectors
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -90,10 +91,10 @@ func (c Coercion) pick(f Field, word string) (string, *Error) {
 func NoOption(f Field, word string) *Error {
 	var names []string
 	for _, o := range f.Options {
-		names = append(names, o.Value)
-		if o.Label != o.Value {
-			names = append(names, o.Label)
+		if _, err := strconv.Atoi(o.Value); err != nil {
+			names = append(names, o.Value) // a number is near to any other
 		}
+		names = append(names, shown(o))
 	}
 	message := "the value is none of the field's options"
 	if near := Nearest(word, names); near != "" {
@@ -101,7 +102,7 @@ func NoOption(f Field, word string) *Error {
 	} else if len(f.Options) > 0 {
 		all := make([]string, 0, 8)
 		for _, o := range f.Options[:min(8, len(f.Options))] {
-			all = append(all, o.Value)
+			all = append(all, shown(o))
 		}
 		message += ": " + strings.Join(all, ", ")
 		if more := len(f.Options) - len(all); more > 0 {
@@ -111,6 +112,15 @@ func NoOption(f Field, word string) *Error {
 		message += ": it has none"
 	}
 	return &Error{Kind: Invalid, Field: f.Name, Code: "INVALID_OPTION", Message: message}
+}
+
+// shown is what people call an option; the value may be an id that they never
+// see.
+func shown(o Option) string {
+	if o.Label == "" {
+		return o.Value
+	}
+	return o.Label
 }
 
 // NoField is the error about a field that the object does not have.

@@ -166,20 +166,43 @@ func unix(f float64) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// asDuration gives a number in the field's unit. Plain numbers are seconds.
+// asDuration gives a number in the field's unit, which may be negative. Plain
+// numbers are seconds.
 func asDuration(f Field, v Value) (json.Number, bool) {
 	n, ok := AsNumber(v)
+	if text, isText := v.(string); isText && !ok {
+		n, ok = lengthOf(strings.TrimSpace(text))
+	}
 	if !ok {
 		return "", false
 	}
 	s, err := n.Float64()
-	if err != nil || s < 0 {
+	if err != nil {
 		return "", false
 	}
 	if f.Unit == "ms" {
 		return floatNumber(math.Round(s * 1000))
 	}
 	return n, true
+}
+
+var stopwatch = regexp.MustCompile(`^([0-9]{1,6}:)?[0-9]{1,6}:[0-5]?[0-9]$`)
+
+// lengthOf gives the seconds of 1:30, 0:01:30 or 1h30m, as the function seconds
+// of rules reads them.
+func lengthOf(s string) (json.Number, bool) {
+	if d, err := time.ParseDuration(strings.ReplaceAll(s, " ", "")); err == nil {
+		return floatNumber(d.Seconds())
+	}
+	if !stopwatch.MatchString(s) {
+		return "", false
+	}
+	total := 0
+	for part := range strings.SplitSeq(s, ":") {
+		n, _ := strconv.Atoi(part) // digits, by the pattern
+		total = total*60 + n
+	}
+	return json.Number(strconv.Itoa(total)), true
 }
 
 // AsList gives a list's items, or the value as the only item of one.

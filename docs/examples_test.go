@@ -11,6 +11,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/internal/cases"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/mapping"
 )
@@ -18,7 +19,7 @@ import (
 var (
 	rulesKey    = regexp.MustCompile(`(?m)^rules:`)
 	versionKey  = regexp.MustCompile(`(?m)^version:`)
-	settingsKey = regexp.MustCompile(`(?m)^(listen|admin|data_dir|mapping|sources|connectors|defaults|delivery|limits|log|trusted_proxies|ledger):`)
+	settingsKey = regexp.MustCompile(`(?m)^(listen|admin|data_dir|mapping|sources|connectors|defaults|delivery|retention|limits|log|trusted_proxies|ledger):`)
 )
 
 // TestExamples reads every example in YAML as the daemon would.
@@ -34,6 +35,8 @@ func TestExamples(t *testing.T) {
 			name := fmt.Sprintf("%s:%d", filepath.Base(path), f.line)
 			var problems diag.Problems
 			switch {
+			case strings.HasPrefix(f.text, "cases:"):
+				_, problems = cases.Read(name, []byte(f.text), cases.Options{Sources: []string{"telli"}, Connectors: []string{"hubspot"}})
 			case rulesKey.MatchString(f.text):
 				problems = readRules(name, f.text)
 			case strings.HasPrefix(f.text, "- object:"):

@@ -45,6 +45,7 @@ var generators = map[string]func(*testing.T) string{
 	"settings defaults":    structTable(config.Defaults{}),
 	"settings delivery":    structTable(config.Delivery{}),
 	"settings limits":      structTable(config.Limits{}),
+	"settings retention":   structTable(config.Retention{}),
 	"settings log":         structTable(config.Log{}),
 	"settings access":      structTable(config.Access{}),
 	"settings source":      structTable(config.SourceLimits{}),
@@ -254,7 +255,7 @@ func settingsTable(t *testing.T) string {
 	if err := json.Unmarshal(config.JSONSchema(app.SourceTypes(), app.ConnectorTypes()), &s); err != nil {
 		t.Fatal(err)
 	}
-	return propertyTable(t, s.Properties, []string{"listen", "public_url", "admin", "data_dir", "mapping", "sources", "connectors", "defaults", "delivery", "limits", "log", "trusted_proxies", "ledger"})
+	return propertyTable(t, s.Properties, []string{"listen", "public_url", "admin", "data_dir", "mapping", "sources", "connectors", "defaults", "delivery", "retention", "limits", "log", "trusted_proxies", "ledger"})
 }
 
 // split takes "what it is; default x" apart.

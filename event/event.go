@@ -97,6 +97,10 @@ type Event struct {
 	Conversation *Conversation `json:"conversation,omitempty"`
 	Message      *Message      `json:"message,omitempty"`
 
+	// Moved says that the vendor told no time and that the event came after
+	// one that follows it: OccurredAt is then that one's time.
+	Moved bool `json:"-"`
+
 	// Raw is the payload as received; JSON, also where the vendor posts forms.
 	Raw json.RawMessage `json:"raw,omitempty" doc:"the payload as received"`
 }
@@ -231,7 +235,7 @@ func (e *Event) Rank() uint8 {
 		return 30
 	case CallTransferred:
 		if e.Call != nil && e.Call.Status == Merged {
-			return 55
+			return 65 // what was taken for the end of this call was another's
 		}
 		return 40
 	case ContactUpdated, ContactTagChanged, ContactOwnerChanged, ContactLifecycleChanged, MessageReceived, MessageSent, CommentCreated:

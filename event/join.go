@@ -21,25 +21,23 @@ import (
 func Join(e *Event, story []*Event) *Event {
 	s := readStory(story)
 	out := *e
-	id := ""
-	var mine []*Event // what happened in this call, e last
-	for _, x := range s.events {
-		kept := s.apply(x)
-		if x == e {
-			id = kept
-			break
-		}
+	at := slices.Index(s.events, e)
+	if at < 0 {
+		return &out
 	}
-	for i, x := range s.events {
-		if s.belongs[i] == id && id != "" {
+	for _, x := range s.events {
+		s.apply(x)
+	}
+	id := s.belongs[at]
+	var mine []*Event // what happened in this call, e last
+	for i, x := range s.events[:at+1] {
+		if s.belongs[i] == id {
 			mine = append(mine, x)
 		}
-		if x == e {
-			break
-		}
 	}
-	if len(mine) == 0 {
-		return &out
+	if e.Call.Status == Merged && s.merged[id] == nil && len(mine) > 1 {
+		// It was taken for merged when less was known: nothing happened to it.
+		mine = mine[:len(mine)-1]
 	}
 	out.Call = s.call(id, mine)
 	out.Contact = contactOf(mine, out.Call.Direction)
@@ -48,7 +46,9 @@ func Join(e *Event, story []*Event) *Event {
 
 // Merges returns what becomes of the calls that transfers in the story ended:
 // for each of which anything was told before, an event of status merged, as no
-// end of it comes from the vendor. Join tells the rest of it. Their ID is empty.
+// end of it comes from the vendor. It stands behind all that is known, as that
+// may have been taken for this call's while less was known; Join tells when it
+// was merged, into which call, and the rest of it. Their ID is empty.
 func Merges(story []*Event) []*Event {
 	s := readStory(story)
 	var out []*Event
@@ -65,7 +65,7 @@ func Merges(story []*Event) []*Event {
 		}
 		leg := s.call(s.dropped[i], legs)
 		out = append(out, &Event{
-			Type: CallTransferred, Source: x.Source, Vendor: x.Vendor, OccurredAt: x.OccurredAt, Origin: x.Origin,
+			Type: CallTransferred, Source: x.Source, Vendor: x.Vendor, OccurredAt: s.events[len(s.events)-1].OccurredAt, Origin: x.Origin,
 			Call:    &Call{ID: leg.ID, Status: Merged, MergedID: s.belongs[i], EndedAt: x.OccurredAt, Direction: leg.Direction},
 			Contact: contactOf(legs, leg.Direction), // for its lane
 		})
@@ -97,6 +97,7 @@ type story struct {
 	keeper  map[string]string // id of a merged call → id of the call it became
 	belongs []string          // by event: id of its call
 	dropped []string          // by event: id of the call that it merged into another, or ""
+	merged  map[string]*Event // by id of a merged call: the transfer
 	legs    map[string]leg    // before any transfer
 }
 
@@ -107,7 +108,7 @@ type leg struct {
 }
 
 func readStory(events []*Event) *story {
-	s := &story{keeper: map[string]string{}, legs: map[string]leg{}}
+	s := &story{keeper: map[string]string{}, legs: map[string]leg{}, merged: map[string]*Event{}}
 	for _, e := range events {
 		if e.Call != nil && e.Call.ID != "" {
 			s.events = append(s.events, e)
@@ -146,7 +147,7 @@ func (s *story) apply(e *Event) string {
 		id = e.Call.ID // the end of a call that was merged, as Merges gives it
 	} else if other := e.Call.MergedID; other != "" && s.kept(other) != id {
 		id, dropped = s.choose(id, s.kept(other))
-		s.keeper[dropped] = id
+		s.keeper[dropped], s.merged[dropped] = id, e
 	}
 	s.belongs, s.dropped = append(s.belongs, id), append(s.dropped, dropped)
 	return id
@@ -187,23 +188,24 @@ func (s *story) choose(a, b string) (stays, goes string) {
 func (s *story) call(id string, mine []*Event) *Call {
 	e := mine[len(mine)-1]
 	c := *e.Call
-	c.ID, c.MergedID, c.Transfer = id, "", ""
+	c.ID, c.MergedID, c.Transfer, c.StartedAt, c.AnsweredAt = id, "", "", time.Time{}, time.Time{}
 	var agent, ended *Person
-	for i, x := range mine {
+	for _, x := range mine {
 		xc := x.Call
-		start := xc.StartedAt
+		start, answered := xc.StartedAt, xc.AnsweredAt
 		if start.IsZero() && x.Type != CallEnded && x.Type != CallTransferred {
 			start = x.OccurredAt
 		}
-		if i == 0 || c.StartedAt.IsZero() || !start.IsZero() && start.Before(c.StartedAt) {
-			c.StartedAt = start
-		}
-		answered := xc.AnsweredAt
 		if answered.IsZero() && x.Type == CallAnswered {
 			answered = x.OccurredAt
 		}
-		if !answered.IsZero() && (c.AnsweredAt.IsZero() || answered.Before(c.AnsweredAt)) {
-			c.AnsweredAt = answered
+		for _, t := range []struct {
+			said time.Time
+			into *time.Time
+		}{{start, &c.StartedAt}, {answered, &c.AnsweredAt}} {
+			if !t.said.IsZero() && !x.Moved && (t.into.IsZero() || t.said.Before(*t.into)) {
+				*t.into = t.said
+			}
 		}
 		if xc.Direction == "internal" {
 			c.Direction = "internal"
@@ -213,7 +215,7 @@ func (s *story) call(id string, mine []*Event) *Call {
 			c.Status = Voicemail // it was a machine that answered
 		}
 		if xc.Status == Merged {
-			c.MergedID = xc.MergedID
+			c.MergedID, c.EndedAt = s.kept(id), s.merged[id].OccurredAt
 		} else if x.Type == CallTransferred && xc.MergedID != "" {
 			c.MergedID, c.Transfer = s.mergedBy(x), s.kind(x)
 			if c.Transfer != "warm" {

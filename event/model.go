@@ -41,7 +41,7 @@ func Model() []Field {
 	for f := range reflect.TypeFor[Event]().Fields() {
 		name := jsonName(f)
 		switch {
-		case name == "raw":
+		case name == "raw" || name == "-":
 		case f.Type.Kind() == reflect.Pointer:
 			top = append(top, describe(f, name, ""))
 		default:

@@ -81,7 +81,8 @@ func TestHubSpotExample(t *testing.T) {
 		t.Errorf("got %v, want only what was empty to be filled", got)
 	}
 
-	// Minutes later, more is known of the same call.
+	// Senders that tell a call by several events know more of it minutes later,
+	// as Retell does with call_analyzed. telli tells a call once.
 	late := call("c1", event.Completed, "+4930901820", "owner.one@example.com")
 	late.Call.Summary, late.Call.Transcript, late.Call.RecordingURL = "Wants an offer.", "Hello <there>", "https://example.com/r"
 	s.happens(late, store.Done)

@@ -25,13 +25,19 @@ type story struct {
 	n      int
 }
 
-// tell starts a story of one connector.
+// tell starts a story of one connector with an example's rules.
 func tell(t *testing.T, example, connector, kind string, c connectors.Connector) *story {
 	t.Helper()
 	text, err := examples.FS.ReadFile(example + "/mapping.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	return tellBy(t, text, connector, kind, c)
+}
+
+// tellBy is tell with rules of its own.
+func tellBy(t *testing.T, text []byte, connector, kind string, c connectors.Connector) *story {
+	t.Helper()
 	rules, problems := mapping.Read([]mapping.File{{Name: "mapping.yaml", Text: text}}, mapping.Options{
 		Sources: []string{"telli"}, Connectors: map[string]string{connector: kind}, Country: "DE",
 	})

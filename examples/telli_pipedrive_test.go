@@ -70,7 +70,7 @@ func TestPipedriveExampleLogsCallsAndTasks(t *testing.T) {
 	if len(made) != 2 || made[0].Fields["type"] != "call" || made[1].Fields["type"] != "task" || made[1].Fields["done"] != false {
 		t.Fatalf("activities are %v, want the call and a task", made)
 	}
-	if note := fmt.Sprint(made[0].Fields["note"]); note != "Not Reached<br>Nobody &lt;there&gt;<br>Recording: none" {
+	if note := fmt.Sprint(made[0].Fields["note"]); note != "Not Reached. Nobody &lt;there&gt;<br>No transcript.<br>Recording: none" {
 		t.Errorf("note is %q", note)
 	}
 	for _, a := range made {

@@ -11,5 +11,6 @@
 // read_record.go and table.go (YAML to rules), formula.go, compile.go, path.go
 // and operators*.go (formulas to functions, with every check), text.go ({{ }}),
 // env.go and value.go (what formulas see), function*.go, planner.go,
-// explain.go, schema.go.
+// explain.go, schema.go; writes.go, known.go and schema_live.go are for
+// comparing rules with CRM accounts.
 package mapping

@@ -68,7 +68,9 @@ func (g *Guard) Weak() bool {
 }
 
 // Check returns nil if the request comes from an admitted address and has a
-// token that fits, else a *Refusal. The time it takes tells nothing of the tokens.
+// token that fits, else a *Refusal. A token in the path is the one that counts:
+// whoever was given a wrong address must find out. The time it takes tells
+// nothing of the tokens.
 func (g *Guard) Check(r *Request) error {
 	if len(g.allow) > 0 && !contains(g.allow, r.Remote) {
 		return &Refusal{http.StatusForbidden, "address"}
@@ -76,35 +78,51 @@ func (g *Guard) Check(r *Request) error {
 	if len(g.digests) == 0 {
 		return nil
 	}
+	switch given, fits := g.find(r); {
+	case !given:
+		return Unauthentic("no_token")
+	case fits < 0:
+		return Unauthentic("wrong_token")
+	}
+	return nil
+}
+
+// Admitted is the token that a request shows, in the path or in a header; "" if
+// none is asked for, or none fits.
+func (g *Guard) Admitted(r *Request) string {
+	if _, fits := g.find(r); fits >= 0 {
+		return g.tokens[fits]
+	}
+	return ""
+}
+
+// find reports whether the request holds anything that may be a token, and
+// which of the guard's fits; -1 if none does.
+func (g *Guard) find(r *Request) (given bool, fits int) {
 	candidates := make([]string, 0, 4)
 	if r.Token != "" {
 		candidates = append(candidates, r.Token)
-	}
-	for _, name := range g.headers {
-		for _, v := range r.Header[name] {
-			if scheme, token, ok := strings.Cut(v, " "); ok && strings.EqualFold(scheme, "Bearer") {
-				v = strings.TrimSpace(token)
+	} else {
+		for _, name := range g.headers {
+			for _, v := range r.Header[name] {
+				if scheme, token, ok := strings.Cut(v, " "); ok && strings.EqualFold(scheme, "Bearer") {
+					v = strings.TrimSpace(token)
+				}
+				candidates = append(candidates, v)
 			}
-			candidates = append(candidates, v)
 		}
 	}
-	fits := 0
+	fits = -1
 	for i, c := range candidates {
 		if i == 16 {
 			break // nobody sends so many; hashing them all would be work for the asking
 		}
 		sum := sha256.Sum256([]byte(c))
-		for _, d := range g.digests {
-			fits |= subtle.ConstantTimeCompare(sum[:], d[:])
+		for j, d := range g.digests {
+			fits = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], d[:]), j, fits)
 		}
 	}
-	switch {
-	case len(candidates) == 0:
-		return Unauthentic("no_token")
-	case fits == 0:
-		return Unauthentic("wrong_token")
-	}
-	return nil
+	return len(candidates) > 0, fits
 }
 
 // Admit returns the token to append to the path of a request that is to be

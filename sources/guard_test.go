@@ -32,7 +32,9 @@ func TestGuard(t *testing.T) {
 		{name: "the token in X-Token", tokens: []string{old}, request: sources.Request{Header: http.Header{"X-Token": {old}}}},
 		{name: "the token in a header of the vendor's", tokens: []string{old}, header: "x-vendor-key", request: sources.Request{Header: http.Header{"X-Vendor-Key": {old}}}},
 		{name: "the token in another header", tokens: []string{old}, request: sources.Request{Header: http.Header{"X-Other": {old}}}, reason: "no_token"},
-		{name: "a wrong one in the path and the right one in a header", tokens: []string{old}, request: sources.Request{Token: next, Header: http.Header{"X-Token": {old}}}},
+		{name: "a wrong one in the path and the right one in a header", tokens: []string{old}, request: sources.Request{Token: next, Header: http.Header{"X-Token": {old}}}, reason: "wrong_token"},
+		{name: "the right one in the path and another thing in a header", tokens: []string{old}, request: sources.Request{Token: old, Header: http.Header{"Authorization": {"Basic eDp5"}}}},
+		{name: "the second of two headers", tokens: []string{old}, request: sources.Request{Header: http.Header{"Authorization": {"Basic eDp5"}, "X-Token": {old}}}},
 		{name: "an address of the list", allow: net, request: sources.Request{Remote: here}},
 		{name: "another address", allow: net, request: sources.Request{Remote: there}, reason: "address"},
 		{name: "no address", allow: net, reason: "address"},
@@ -68,5 +70,29 @@ func TestGuardRefusesTokensThatNoAddressHolds(t *testing.T) {
 	}
 	if _, err := sources.NewGuard(nil, "X-Key", nil); err == nil {
 		t.Error("a header without a token was taken")
+	}
+}
+
+func TestGuardTellsTheTokenThatARequestShows(t *testing.T) {
+	t.Parallel()
+	const old, next = "an-old-token-of-32-characters-00", "a-new-token-of-32-characters-000"
+	g, err := sources.NewGuard([]string{next, old}, "", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		request sources.Request
+		want    string
+	}{
+		{sources.Request{Token: old}, old},
+		{sources.Request{Token: next}, next},
+		{sources.Request{Header: http.Header{"X-Token": {old}}}, old},
+		{sources.Request{Header: http.Header{"Authorization": {"Bearer " + old}, "X-Token": {"x"}}}, old},
+		{sources.Request{Header: http.Header{"X-Token": {"x"}}}, ""},
+		{sources.Request{}, ""},
+	} {
+		if got := g.Admitted(&c.request); got != c.want {
+			t.Errorf("%+v: got %q, want %q", c.request, got, c.want)
+		}
 	}
 }

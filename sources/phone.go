@@ -1,16 +1,23 @@
 package sources
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/nyaruka/phonenumbers"
 )
 
 // Phone returns a number in E.164, such as +493023125017, or "" if raw is none:
-// withheld numbers, extensions, SIP addresses. country (DE, say) completes
-// numbers without country code; "" leaves those out.
+// withheld numbers and what stands for them (see Withheld), extensions, SIP
+// addresses. country (DE, say) completes numbers without country code; "" leaves
+// those out. They must be numbers that their country gives out; of numbers with
+// a country code it is enough that their length is right, as vendors got them
+// from the network and lists of the world's numbers lag behind.
 func Phone(raw, country string) string {
 	raw = strings.TrimSpace(raw)
+	if Withheld(raw) {
+		return ""
+	}
 	if isE164(raw) {
 		return raw
 	}
@@ -19,16 +26,60 @@ func Phone(raw, country string) string {
 	if raw == "" || len(raw) > 64 || strings.ContainsAny(raw, "@*#") {
 		return ""
 	}
-	n, err := phonenumbers.Parse(raw, country)
+	n, err := phonenumbers.ParseAndKeepRawInput(raw, country)
 	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+		return ""
+	}
+	if n.GetCountryCodeSource() == phonenumbers.PhoneNumber_FROM_DEFAULT_COUNTRY && !phonenumbers.IsValidNumber(n) {
 		return ""
 	}
 	n.Extension = nil
 	e164 := phonenumbers.Format(n, phonenumbers.E164)
-	if len(e164)-1 < shortest {
+	if len(e164)-1 < shortest || Withheld(e164) {
 		return ""
 	}
 	return e164
+}
+
+// anonymous is ANONYMOUS on the keys of a telephone, which exchanges put in
+// place of a number that is withheld.
+const anonymous = "266696687"
+
+// Withheld reports whether digits stand where a number is withheld: nothing but
+// zeros, also behind a country code; one digit six times or more; ANONYMOUS on
+// the keys of a telephone, alone or behind a country code or a 0. Words and
+// blanks are not its business: Phone takes them for no number anyway.
+func Withheld(raw string) bool {
+	var buf [24]byte
+	digits := buf[:0]
+	for i := range len(raw) {
+		switch c := raw[i]; {
+		case c >= '0' && c <= '9':
+			if digits = append(digits, c); len(digits) == cap(buf) {
+				return false
+			}
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c == '@':
+			return false // a SIP address, or a word
+		}
+	}
+	all := string(digits)
+	if all == "" {
+		return false
+	}
+	rest := strings.TrimLeft(all, "0")
+	if rest == "" || rest == anonymous || len(all) >= 6 && strings.Count(all, all[:1]) == len(all) {
+		return true
+	}
+	international := strings.HasPrefix(strings.TrimSpace(raw), "+") || strings.HasPrefix(all, "00")
+	if len(rest) < shortest || !international && all[0] == '0' {
+		return false
+	}
+	code, national := rest[:codeLength(rest)], rest[codeLength(rest):]
+	if national == anonymous {
+		return true
+	}
+	n, _ := strconv.Atoi(code) // one to three digits
+	return international && strings.Trim(national, "0") == "" && phonenumbers.GetRegionCodeForCountryCode(n) != phonenumbers.UNKNOWN_REGION
 }
 
 // shortest is the digits of the shortest numbers in use (Niue: 683 and four

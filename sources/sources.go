@@ -60,6 +60,13 @@ type Unsigned interface {
 	Unsigned() (unsigned bool, from []netip.Prefix)
 }
 
+// Located is a Source that may have to know the address it was called at as the
+// sender wrote it, which a proxy in front hides.
+type Located interface {
+	// SignsAddress reports whether a signature covers the address.
+	SignsAddress() bool
+}
+
 // Typed is a Source that also takes other bodies than JSON.
 type Typed interface {
 	// Takes reports whether bodies of the media type (lower case, without
@@ -113,6 +120,12 @@ type Parsed struct {
 	// first, where a call is told by several events: those are joined (see
 	// event.Join). Empty where one event tells it all.
 	Calls []string
+	// Sense is the payload in one spelling, where the proof covers several: who
+	// holds one request could else send it as another. nil is the Body.
+	Sense []byte
+	// Alike is how to find the call where webhooks and the vendor's read API
+	// give it different ids; nil where they do not.
+	Alike *Alike
 	// Problem says why an authentic payload could not be understood; "" if it
 	// was. It never quotes the payload.
 	Problem string

@@ -198,13 +198,8 @@ func (v Value) Plain() any {
 
 // ParseTime reads what Value.Time describes.
 func ParseTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999Z0700"} {
-		if len(s) < 19 || s[4] != '-' {
-			break
-		}
-		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC(), true
-		}
+	if t, ok := parseISO(s, time.UTC); ok {
+		return t, true
 	}
 	if whole, err := strconv.ParseInt(s, 10, 64); err == nil && whole >= 0 {
 		switch {

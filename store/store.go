@@ -43,8 +43,8 @@ type Ledger interface {
 	// delivery id or content key (both per source; the content key also
 	// across sources of one vendor). Event.Seq is given by the ledger and counts
 	// up from 1. A delivery id is known for at least three days after it was
-	// received; a content key for good, on days next to its OccurredAt or
-	// without one.
+	// received; a content key until Expire lets go of it, on days next to its
+	// OccurredAt or without one.
 	Append(ctx context.Context, e Event) (Receipt, error)
 
 	// Unplanned returns events for which Plan was not called yet, in order
@@ -121,6 +121,17 @@ type Ledger interface {
 	// the caller seals what nobody who has the file may read.
 	PutSecret(ctx context.Context, name string, value []byte) error
 
+	// Mark returns what was kept under a name, or nil if nothing was.
+	Mark(ctx context.Context, name string) ([]byte, error)
+	// PutMark keeps how far long work has come under a name, in place of what
+	// was there; an empty value forgets it. Nothing secret belongs there.
+	PutMark(ctx context.Context, name string, value []byte) error
+	// Known says of events whether Append would find them duplicates now; it
+	// keeps nothing. One answer per event, in order.
+	Known(ctx context.Context, events []Event) ([]bool, error)
+
+	Housekeeping
+
 	// Close waits for commits under way and marks the file as closed cleanly.
 	Close() error
 }
@@ -142,11 +153,19 @@ type Event struct {
 	Problem     string // why it is in quarantine, or ""
 	ContentType string
 	Body        []byte
+	// Sense is what Body says where its spelling does not count: two bodies of
+	// the same Sense are the same. nil is Body; for Append, as Calls.
+	Sense []byte
 	// Calls are the ids of the calls that the event is a part of, its own
-	// first; see Story. Append takes them, and no method gives them back.
+	// first, and further words by which Story is to find it. Append takes them, and no method gives them back.
 	Calls []string
 	// Ended says that the first of Calls is over; for Append, as Calls.
 	Ended bool
+	// Discarded is why a person set the event aside, or "". Append does not
+	// take it.
+	Discarded string
+	// Stripped says that Expire let go of the Body, which is empty now.
+	Stripped bool
 }
 
 // ID is the event's id as people see it: evt_ and Seq.
@@ -193,7 +212,7 @@ const (
 	Waiting   State = "waiting"
 	Done      State = "done"
 	Dead      State = "dead"
-	Discarded State = "discarded"
+	Discarded State = "discarded" // of an event too: a person set it aside
 )
 
 // The further states of an event. An event with deliveries is waiting if one
@@ -252,6 +271,9 @@ type Record struct {
 	// Attempted is when an attempt to create it began whose outcome is not
 	// known; zero otherwise.
 	Attempted time.Time `json:"attempted,omitzero"`
+	// Call is the id of the event's call when ID and Attempted came to be: by
+	// what came later, the event may belong to another one.
+	Call string `json:"-"`
 }
 
 // Work is a delivery with its event.

@@ -132,49 +132,65 @@ func showDelivery(w io.Writer, d admin.Delivery) {
 }
 
 func (c *cli) deliveriesRetry() *cobra.Command {
-	var dead bool
-	var connector string
+	var x choice
+	var dead, dryRun, asJSON bool
 	cmd := &cobra.Command{
 		Use:   "retry [DELIVERY...]",
-		Short: "Try deliveries at once: those named, or all dead ones with --dead",
+		Short: "Try deliveries at once: those named, or all that pass the filters",
+		Long: `Try deliveries that wait or are dead at once, their attempts counted anew: those
+named, or all that pass the filters. With --dry-run see field by field what would
+be written, beside what was written last.`,
+		Example: "  crmsyncd deliveries retry evt_17.hubspot\n  crmsyncd deliveries retry --dead --connector hubspot --since 2d",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if dead == (len(args) > 0) {
-				return usage("name deliveries, or give --dead for all dead ones")
+			if dead {
+				if x.state != "" && x.state != string(store.Dead) {
+					return usage("--dead and --state %s exclude each other", x.state)
+				}
+				x.state = string(store.Dead)
+			}
+			ids, err := chosen(&x, c, args, deliveryIDs, "name deliveries, or choose them by --dead, --state, --connector, --rule, --since or --until", store.Waiting, store.Dead)
+			if err != nil {
+				return err
+			}
+			states := []string{x.state}
+			if x.state == "" {
+				states = []string{string(store.Waiting), string(store.Dead)} // dead ones wait afterwards
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				ids, err := deliveryIDs(args)
+				n := 0
+				var previews []admin.Preview
+				do := func(ids []store.DeliveryID) error {
+					n += len(ids)
+					if dryRun {
+						return previewDeliveries(cmd, ops, ids, &previews)
+					}
+					return ops.Retry(cmd.Context(), ids)
+				}
+				err := named(ids, do, func() error {
+					for _, x.state = range states {
+						if err := x.deliveries(cmd.Context(), ops, do); err != nil {
+							return err
+						}
+					}
+					return nil
+				})
 				if err != nil {
 					return err
 				}
-				n := len(ids)
-				if n > 0 {
-					err = ops.Retry(cmd.Context(), ids)
-				}
-				for dead && err == nil {
-					var list []admin.Delivery
-					list, err = ops.Deliveries(cmd.Context(), store.DeliveryFilter{State: store.Dead, Connector: connector, Limit: 1000})
-					if err != nil || len(list) == 0 {
-						break
-					}
-					names := make([]string, len(list))
-					for i, d := range list {
-						names[i] = d.ID
-					}
-					if ids, err = deliveryIDs(names); err == nil {
-						n += len(ids)
-						err = ops.Retry(cmd.Context(), ids)
-					}
-				}
-				if err != nil {
-					return err
+				if dryRun {
+					return printPreviews(cmd, asJSON, previews)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "retrying %s\n", plural(n, "delivery"))
 				return nil
 			})
 		},
 	}
-	cmd.Flags().BoolVar(&dead, "dead", false, "all dead ones")
-	cmd.Flags().StringVar(&connector, "connector", "", "with --dead: only to this connector")
+	x.flags(cmd, "waiting or dead; default: both")
+	f := cmd.Flags()
+	f.BoolVar(&dead, "dead", false, "all dead ones; the same as --state dead")
+	f.StringVar(&x.connector, "connector", "", "those to this connector")
+	f.BoolVar(&dryRun, "dry-run", false, "show what would be written, and change nothing")
+	f.BoolVar(&asJSON, "json", false, "with --dry-run: print JSON")
 	return cmd
 }
 
@@ -187,7 +203,7 @@ func (c *cli) deliveriesDiscard() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids, err := deliveryIDs(args)
 			if err == nil && reason == "" {
-				err = usage("say why with --reason; it is kept with the deliveries")
+				err = usage("say why with --reason; it is kept with the deliveries and in the audit trail")
 			}
 			if err != nil {
 				return err
@@ -201,7 +217,7 @@ func (c *cli) deliveriesDiscard() *cobra.Command {
 			})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries (required)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries and in the audit trail (required)")
 	return cmd
 }
 

@@ -32,7 +32,7 @@ func (c *cli) eventsList() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			f := store.EventFilter{State: store.State(state), Source: source, Type: event.Type(typ), Limit: limit}
 			err := errors.Join(
-				oneOf("--state", f.State, store.Waiting, store.Done, store.Unmatched, store.Quarantined, store.Dead),
+				oneOf("--state", f.State, store.Waiting, store.Done, store.Unmatched, store.Quarantined, store.Dead, store.Discarded),
 				oneOf("--type", f.Type, event.Types...), atLeastOne(limit))
 			if err != nil {
 				return coded{exitUsage, err}
@@ -57,7 +57,7 @@ func (c *cli) eventsList() *cobra.Command {
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&state, "state", "", "waiting, done, unmatched, quarantined or dead")
+	f.StringVar(&state, "state", "", "waiting, done, unmatched, quarantined, dead or discarded")
 	f.StringVar(&source, "source", "", "of this source")
 	f.StringVar(&typ, "type", "", "of this type, such as call.ended")
 	f.StringVar(&since, "since", "", "received since: 2026-03-04, 2026-03-04T09:30:00Z or a length of time such as 2h")
@@ -121,6 +121,9 @@ func showEvent(w io.Writer, e admin.Event) error {
 	if e.Problem != "" {
 		fmt.Fprintf(w, "  not understood: %s\n", e.Problem)
 	}
+	if e.Discarded != "" {
+		fmt.Fprintf(w, "  set aside: %s\n", e.Discarded)
+	}
 	fmt.Fprintf(w, "  occurred %s, received %s\n", e.OccurredAt.Local().Format(time.DateTime), e.ReceivedAt.Local().Format(time.DateTime))
 	for _, d := range e.Deliveries {
 		showDelivery(w, d)
@@ -130,49 +133,77 @@ func showEvent(w io.Writer, e admin.Event) error {
 }
 
 func (c *cli) eventsReplay() *cobra.Command {
-	return &cobra.Command{
-		Use:   "replay EVENT...",
+	var x choice
+	var dryRun, asJSON bool
+	cmd := &cobra.Command{
+		Use:   "replay [EVENT...]",
 		Short: "Have events go their way again, by today's rules; nothing is made twice",
-		Args:  cobra.MinimumNArgs(1),
+		Long: `Have events go their way again, by today's rules: those named, or all that pass
+the filters. Records that were made are written again, none is made twice, and
+older values do not overwrite newer ones. With --dry-run see field by field what
+would be written, beside what was written last.`,
+		Example: "  crmsyncd events replay evt_17\n  crmsyncd events replay --state unmatched --since 7d --dry-run\n  crmsyncd events replay --rule 'Log finished calls' --since 2026-03-01",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			seqs, err := eventIDs(args)
+			seqs, err := chosen(&x, c, args, eventIDs, "name events, or choose them by --state, --rule, --source, --type, --since or --until",
+				store.Waiting, store.Done, store.Unmatched, store.Quarantined, store.Dead, store.Discarded)
 			if err != nil {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				if err := ops.Replay(cmd.Context(), seqs); err != nil {
+				n := 0
+				var previews []admin.Preview
+				do := func(seqs []uint64) error {
+					n += len(seqs)
+					if dryRun {
+						return preview(cmd, ops, seqs, &previews)
+					}
+					return ops.Replay(cmd.Context(), seqs)
+				}
+				err := named(seqs, do, func() error { return x.events(cmd.Context(), ops, do) })
+				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "replaying %s\n", plural(len(seqs), "event"))
+				if dryRun {
+					return printPreviews(cmd, asJSON, previews)
+				}
+				fmt.Fprintf(cmd.OutOrStdout(), "replaying %s\n", plural(n, "event"))
 				return nil
 			})
 		},
 	}
+	x.flags(cmd, "waiting, done, unmatched, quarantined, dead or discarded")
+	f := cmd.Flags()
+	f.StringVar(&x.source, "source", "", "those of this source")
+	f.StringVar(&x.typ, "type", "", "those of this type, such as call.ended")
+	f.BoolVar(&dryRun, "dry-run", false, "show what would be written, and change nothing")
+	f.BoolVar(&asJSON, "json", false, "with --dry-run: print JSON")
+	return cmd
 }
 
 func (c *cli) eventsDiscard() *cobra.Command {
 	var reason string
 	cmd := &cobra.Command{
 		Use:   "discard EVENT...",
-		Short: "End what still waits or is dead of events, with a reason",
+		Short: "End what waits or is dead of events, or set aside those that go nowhere, with a reason",
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			seqs, err := eventIDs(args)
 			if err == nil && reason == "" {
-				err = usage("say why with --reason; it is kept with the deliveries")
+				err = usage("say why with --reason; it is kept with the events and in the audit trail")
 			}
 			if err != nil {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
 				var ids []store.DeliveryID
+				var nowhere []uint64
 				for _, seq := range seqs {
 					e, err := ops.Event(cmd.Context(), seq)
 					if err != nil {
 						return fmt.Errorf("%s: %w", store.EventID(seq), err)
 					}
-					if e.State == store.Quarantined {
-						fmt.Fprintf(cmd.ErrOrStderr(), "%s is in quarantine and goes nowhere: there is nothing to discard\n", e.ID)
+					if e.State == store.Quarantined || e.State == store.Unmatched {
+						nowhere = append(nowhere, seq)
 					}
 					for _, d := range e.Deliveries {
 						if d.State == store.Waiting || d.State == store.Dead {
@@ -180,15 +211,25 @@ func (c *cli) eventsDiscard() *cobra.Command {
 						}
 					}
 				}
-				if err := ops.Discard(cmd.Context(), ids, reason); err != nil {
-					return err
+				if k, ok := ops.(admin.Keeper); ok && len(nowhere) > 0 {
+					if err := k.DiscardEvents(cmd.Context(), nowhere, reason); err != nil {
+						return err
+					}
+					fmt.Fprintf(cmd.OutOrStdout(), "set aside %s\n", plural(len(nowhere), "event"))
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", plural(len(ids), "delivery"))
+				if len(ids) > 0 {
+					if err := ops.Discard(cmd.Context(), ids, reason); err != nil {
+						return err
+					}
+				}
+				if len(ids) > 0 || len(nowhere) == 0 {
+					fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", plural(len(ids), "delivery"))
+				}
 				return nil
 			})
 		},
 	}
-	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries (required)")
+	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the events and in the audit trail (required)")
 	return cmd
 }
 

@@ -93,7 +93,7 @@ func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, sou
 	if err != nil {
 		return nil, err
 	}
-	e := store.Event{Source: name, Vendor: setup.Type(name), ReceivedAt: time.Now(), Origin: event.Webhook, Body: body, ContentType: contentType(body)}
+	e := store.Event{Source: name, Vendor: setup.Type(name), ReceivedAt: time.Now(), Origin: event.Webhook, Body: body, ContentType: app.ContentType(body)}
 	if p := src.Parse(&sources.Request{Method: http.MethodPost, Header: http.Header{"Content-Type": {e.ContentType}}, Body: body, At: e.ReceivedAt}); p.Problem != "" {
 		return nil, coded{exitProblems, fmt.Errorf("the payload would be kept in quarantine: %s", p.Problem)}
 	}

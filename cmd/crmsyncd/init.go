@@ -2,14 +2,12 @@ package main
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -183,115 +181,4 @@ func (w wizard) next() {
 		env = append(env, s.Env+"=…")
 	}
 	fmt.Fprintf(w.out, "  %s crmsyncd check%s\n", strings.Join(env, " "), in)
-}
-
-// ask asks for what no flag named.
-func (w *wizard) ask() (err error) {
-	c := &w.choice
-	if c.Sender == "" {
-		var options [][2]string
-		for _, s := range starter.Senders() {
-			options = append(options, [2]string{s.Name, s.Label})
-		}
-		chosen, err := w.choose("What sends?", options, false)
-		if err != nil {
-			return err
-		}
-		c.Sender = chosen[0]
-	}
-	if len(c.CRMs) == 0 {
-		var options [][2]string
-		for _, s := range starter.CRMs() {
-			options = append(options, [2]string{s.Name, s.Label})
-		}
-		if c.CRMs, err = w.choose("Where does it go? Several with commas.", options, true); err != nil {
-			return err
-		}
-	}
-	if _, err := starter.FindSender(c.Sender); err != nil {
-		return coded{exitUsage, err}
-	}
-	if _, err := starter.FindCRMs(c.CRMs); err != nil {
-		return coded{exitUsage, err}
-	}
-	for _, q := range []struct {
-		answer    *string
-		question  string
-		otherwise string
-	}{
-		{&c.Country, "Which country are numbers without country code of?", "DE"},
-		{&c.Timezone, "Which time zone are times without one of?", cmp.Or(os.Getenv("TZ"), "Europe/Berlin")},
-		{&c.Owner, "Which CRM user gets calls of agents that the CRM does not know? An e-mail address, or nothing.", ""},
-	} {
-		if *q.answer != "" {
-			continue
-		}
-		if *q.answer, err = w.line(q.question, q.otherwise); err != nil {
-			return err
-		}
-	}
-	if c.Owner != "" && (!strings.Contains(c.Owner, "@") || strings.ContainsAny(c.Owner, " :#\"'{}[],")) {
-		return usage("%q is no e-mail address", c.Owner)
-	}
-	return nil
-}
-
-// choose takes names or numbers of options; nothing is the first.
-func (w *wizard) choose(question string, options [][2]string, several bool) ([]string, error) {
-	if w.yes {
-		return []string{options[0][0]}, nil
-	}
-	fmt.Fprintln(w.out, question)
-	for i, o := range options {
-		fmt.Fprintf(w.out, "  %2d  %s", i+1, o[0])
-		if o[0] != strings.ToLower(o[1]) {
-			fmt.Fprintf(w.out, " (%s)", o[1])
-		}
-		fmt.Fprintln(w.out)
-	}
-	for range 5 {
-		answer, err := w.line("Number or name", options[0][0])
-		if err != nil {
-			return nil, err
-		}
-		var chosen []string
-		wrong := ""
-		for word := range strings.FieldsFuncSeq(strings.ToLower(answer), func(r rune) bool { return r == ',' || r == ' ' }) {
-			i := slices.IndexFunc(options, func(o [2]string) bool { return o[0] == word || strings.ToLower(o[1]) == word })
-			if n, err := strconv.Atoi(word); err == nil {
-				i = n - 1
-			}
-			if i < 0 || i >= len(options) {
-				wrong = word
-				break
-			}
-			chosen = append(chosen, options[i][0])
-		}
-		switch {
-		case wrong != "":
-			fmt.Fprintf(w.out, "There is no %q.\n", wrong)
-		case len(chosen) > 1 && !several:
-			fmt.Fprintln(w.out, "One only; further senders can be added to the files.")
-		case len(chosen) > 0:
-			return chosen, nil
-		}
-	}
-	return nil, coded{exitUsage, errors.New("nothing was chosen, and nothing written")}
-}
-
-// line asks for one line; nothing is the answer that is offered.
-func (w *wizard) line(question, otherwise string) (string, error) {
-	if w.yes {
-		return otherwise, nil
-	}
-	if otherwise != "" {
-		question += " [" + otherwise + "]"
-	}
-	fmt.Fprintf(w.out, "%s ", question)
-	text, err := w.in.ReadString('\n')
-	if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
-		fmt.Fprintln(w.out)
-		return "", coded{exitUnexpected, errors.New("nothing was written: the input ended")}
-	}
-	return cmp.Or(strings.TrimSpace(text), otherwise), nil
 }

@@ -34,7 +34,7 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := root.ExecuteContext(admin.WithActor(ctx, me()))
 	if err == nil {
 		return 0
 	}

@@ -27,7 +27,8 @@ func (c *cli) provision() *cobra.Command {
 the type that its formula asks for, and make them once you say yes. The first
 match field of a record becomes text that the CRM keeps unique, where it can.
 What crmsyncd cannot make is listed with where to click. Run again, it finds
-nothing to do. Exits 3 if something is still missing in the end.`,
+nothing to do. Exits 3 if something is still missing in the end, also after a no
+or with --dry-run.`,
 		Example: "  crmsyncd provision --dry-run\n  crmsyncd provision --connector hubspot --yes",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -99,7 +100,7 @@ func (p provisioner) run(ctx context.Context, missing []live.Missing, problems d
 			return err
 		}
 	}
-	if len(problems) > 0 || !p.dry && len(made) < len(missing) {
+	if len(problems) > 0 || len(made) < len(missing) {
 		return coded{exitProblems, errShown}
 	}
 	return nil
@@ -178,13 +179,21 @@ func (p provisioner) agreed(n int) error {
 
 func (p provisioner) ask(n int) error {
 	fmt.Fprintf(p.out, "Make %s now? [y/N] ", plural(n, "field"))
-	answer, _ := bufio.NewReader(io.LimitReader(p.in, 100)).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	if saysYes(p.in) {
 		return nil
 	}
 	fmt.Fprintln(p.out, "Nothing was made.")
-	return coded{exitUnexpected, errShown}
+	return coded{exitProblems, errShown}
+}
+
+// saysYes reads a line, and takes anything but yes for a no.
+func saysYes(in io.Reader) bool {
+	answer, _ := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return true
+	}
+	return false
 }
 
 func isTerminal(in io.Reader) bool {

@@ -18,6 +18,9 @@ func TestProvisionTakesAnythingButYesForNo(t *testing.T) {
 		if (err == nil) != want || !strings.Contains(out.String(), "Make 2 fields now? [y/N] ") {
 			t.Errorf("to %q: %v, %s", answer, err, out.String())
 		}
+		if code := exitCode(err); err != nil && code != exitProblems {
+			t.Errorf("to %q: exit code %d, as if nothing were missing", answer, code)
+		}
 		if err != nil && !errors.Is(err, errShown) {
 			t.Errorf("to %q: %v is told twice", answer, err)
 		}

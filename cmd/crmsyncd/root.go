@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "", "settings file (default ./config.yaml, then "+systemConfig+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, err} })
 	root.AddCommand(
-		c.serve(), newInit(), c.check(), c.explain(), c.test(), c.send(), c.events(), c.deliveries(), c.status(), c.auth(), c.provision(),
+		c.serve(), newInit(), c.check(), c.explain(), c.test(), c.send(), c.events(), c.deliveries(), c.status(), c.auth(), c.provision(), c.backfill(), c.ledger(), c.audit(), c.erase(),
 		newSandbox(), newDemo(), newFunctions(), c.schema(), newVersion(), newMan(),
 	)
 	usageErrors(root)
@@ -113,6 +113,9 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 		return nil, nil, coded{exitUnreachable, fmt.Errorf("no daemon answers at %s, and there is no ledger in %s; start it with crmsyncd serve", setup.Settings.Admin, setup.Settings.DataDir)}
 	case err != nil:
 		return nil, nil, err
+	}
+	if problems.Has(diag.Error) && len(setup.Sources) < max(1, len(setup.Settings.Sources)) {
+		fmt.Fprintln(os.Stderr, "crmsyncd: the settings have mistakes; events whose source cannot be built from them are shown without call and contact. crmsyncd check says what to mend.")
 	}
 	desk, end := app.NewDesk(ledger, setup)
 	return desk, func() error { end(); return ledger.Close() }, nil

@@ -162,6 +162,11 @@ func listed(t *testing.T, vendor, file string, bodies [][]byte) string {
 		t.Fatal(err)
 	}
 	// What crmsyncd adds itself may come before or after the vendor's next.
+	for i := range events {
+		if c := events[i].Call; c != nil && c.Status == event.Merged {
+			events[i].OccurredAt = c.EndedAt
+		}
+	}
 	slices.SortStableFunc(events, func(a, b admin.Event) int { return event.Compare(&a.Event, &b.Event) })
 	var out strings.Builder
 	for _, e := range events {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,12 +50,14 @@ func TestMain(m *testing.M) {
 //	hook [flags] WANT  posts a webhook as telli and checks the status
 //	records CRM OBJECT N [FIELD=VALUE...]  checks what is in the sandbox
 //	fault JSON         has the sandbox misbehave
+//	vendor NAME OBJECT [-times N] FILE...  puts records of files into an emulated vendor
+//	asked NAME N       waits until an emulated vendor was asked N times
 //	get PATH WANT...   checks what the admin side answers
 //	edit FILE OLD NEW  replaces text in a file
 //	waitstatus [-not] TEXT  waits until status shows a text
 //	exits CODE CMD...  runs a command that must end with an exit code
 //	consent [flags] CONNECTOR WANT...  runs crmsyncd auth with a person at the browser
-//	signal HUP|TERM    sends a signal to the script's background command
+//	signal HUP|TERM|INT [N]  sends a signal to the script's background command, or the one of that number
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	testscript.Run(t, testscript.Params{
@@ -62,7 +65,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup:         setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "get": scriptGet, "consent": scriptConsent,
+			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "reload": scriptReload, "get": scriptGet, "consent": scriptConsent, "vendor": scriptVendor, "asked": scriptAsked,
 		},
 	})
 }
@@ -319,10 +322,17 @@ func scriptExits(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// scriptSignal sends a signal to the script's only background command.
+// scriptSignal sends a signal to the script's first background command, or to
+// the one of a number, from 0.
 func scriptSignal(ts *testscript.TestScript, neg bool, args []string) {
-	sig := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM}[args[0]]
-	ts.Check(ts.BackgroundCmds()[0].Process.Signal(sig))
+	sig := map[string]os.Signal{"HUP": syscall.SIGHUP, "TERM": syscall.SIGTERM, "INT": syscall.SIGINT}[args[0]]
+	which := 0
+	if len(args) > 1 {
+		var err error
+		which, err = strconv.Atoi(args[1])
+		ts.Check(err)
+	}
+	ts.Check(ts.BackgroundCmds()[which].Process.Signal(sig))
 }
 
 // scriptGet reads a path of the admin side: get PATH WANT...
@@ -342,4 +352,44 @@ func scriptGet(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("%s answered without %q:\n%s", args[0], want, got)
 		}
 	}
+}
+
+// scriptVendor puts records into an emulated vendor: vendor NAME OBJECT
+// [-times N] FILE...
+func scriptVendor(ts *testscript.TestScript, neg bool, args []string) {
+	files := args[2:]
+	if files[0] == "-times" {
+		n, err := strconv.Atoi(files[1])
+		ts.Check(err)
+		files = slices.Repeat(files[2:], n)
+	}
+	for _, file := range files {
+		resp, err := http.Post(ts.Getenv("SANDBOX")+"/_/records/"+args[0]+"/"+args[1], "application/json", strings.NewReader(ts.ReadFile(file)))
+		ts.Check(err)
+		resp.Body.Close()
+		if resp.StatusCode != http.StatusCreated {
+			ts.Fatalf("%s: %s", file, resp.Status)
+		}
+	}
+}
+
+// scriptAsked waits until an emulated vendor was asked so often: asked NAME N.
+func scriptAsked(ts *testscript.TestScript, neg bool, args []string) {
+	want, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	ts.Check(poll(func() error {
+		resp, err := http.Get(ts.Getenv("SANDBOX") + "/_/requests?crm=" + args[0])
+		if err != nil {
+			return err
+		}
+		defer resp.Body.Close()
+		var list []sandbox.Request
+		if err := json.NewDecoder(resp.Body).Decode(&list); err != nil {
+			return err
+		}
+		if len(list) < want {
+			return fmt.Errorf("%s was asked %d times, want %d", args[0], len(list), want)
+		}
+		return nil
+	}))
 }

@@ -19,6 +19,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -35,7 +36,11 @@ sent; --list names them.`,
 		Example: "  crmsyncd send --source telli --sample call_completed\n  crmsyncd send --source telli --file payload.json --id msg_1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			setup, problems := c.buildStrict()
+			build := c.buildStrict
+			if list { // which needs no secrets
+				build = c.build
+			}
+			setup, problems := build()
 			if setup == nil || len(setup.Sources) == 0 {
 				return problems
 			}
@@ -161,7 +166,7 @@ func (s sender) post(ctx context.Context, address string, body []byte, id string
 	if err != nil {
 		return "", 0, usage("--url: %v", err)
 	}
-	r := &sources.Request{Method: http.MethodPost, URL: u, Header: http.Header{"Content-Type": {contentType(body)}}, Body: body}
+	r := &sources.Request{Method: http.MethodPost, URL: u, Header: http.Header{"Content-Type": {app.ContentType(body)}}, Body: body}
 	if s.guard != nil {
 		if r.Token = s.guard.Admit(); r.Token != "" {
 			u.Path += "/" + r.Token
@@ -191,13 +196,4 @@ func (s sender) post(ctx context.Context, address string, body []byte, id string
 		text = compact.Bytes()
 	}
 	return strings.TrimSpace(string(text)), resp.StatusCode, err
-}
-
-// contentType is what vendors call a payload of that look: a form where it is
-// no JSON and has a =.
-func contentType(body []byte) string {
-	if !json.Valid(body) && bytes.ContainsRune(body, '=') && !bytes.ContainsAny(body, "{[\n") {
-		return "application/x-www-form-urlencoded"
-	}
-	return "application/json"
 }

@@ -344,14 +344,17 @@ func (s *soak) reload() {
 }
 
 // measure notes the most memory that the process had.
-func (s *soak) measure() {
-	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.p.cmd.Process.Pid)) // not there: not Linux
+func (s *soak) measure() { s.peak = max(s.peak, peak(s.p.cmd.Process.Pid)) }
+
+// peak is the most memory that a process had so far, in kB; 0 where nobody tells.
+func peak(pid int) (kb int) {
+	status, _ := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid)) // not there: not Linux
 	for line := range strings.Lines(string(status)) {
-		kb := 0
 		if n, _ := fmt.Sscanf(line, "VmHWM: %d kB", &kb); n == 1 {
-			s.peak = max(s.peak, kb)
+			return kb
 		}
 	}
+	return 0
 }
 
 // said is the end of what the daemon logged; only once it has ended.

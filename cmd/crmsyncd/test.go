@@ -70,7 +70,7 @@ func (t tester) try(setup *app.Setup, args []string, out io.Writer) error {
 		return coded{exitProblems, errors.New("no case has a name that matches --run")}
 	}
 	if t.update {
-		if files, outcomes, err = t.rewrite(setup, files, outcomes, wanted, out); err != nil {
+		if outcomes, err = t.rewrite(setup, files, outcomes, wanted, out); err != nil {
 			return err
 		}
 	}
@@ -101,34 +101,32 @@ func caseFiles(setup *app.Setup, names []string) ([]*cases.File, error) {
 }
 
 // rewrite writes what came out, and tries the cases as they then stand.
-func (t tester) rewrite(setup *app.Setup, files []*cases.File, before []cases.Outcome, wanted *regexp.Regexp, out io.Writer) ([]*cases.File, []cases.Outcome, error) {
-	var now []*cases.File
+func (t tester) rewrite(setup *app.Setup, files []*cases.File, before []cases.Outcome, wanted *regexp.Regexp, out io.Writer) ([]cases.Outcome, error) {
 	var outcomes []cases.Outcome
 	for _, f := range files {
 		text, n, err := f.Update(before)
 		if err != nil {
-			return nil, nil, coded{exitProblems, err}
+			return nil, coded{exitProblems, err}
 		}
 		again, problems := cases.Read(f.Name, text, setup.CaseOptions())
 		if err := problems.Err(); err != nil {
-			return nil, nil, err
+			return nil, err
 		}
 		if n > 0 {
 			if err := os.WriteFile(f.Name, text, 0o600); err != nil { // keeps the mode of a file that is there
-				return nil, nil, err
+				return nil, err
 			}
 			if !t.asJSON {
 				fmt.Fprintf(out, "%s: wrote what comes of %s\n", f.Name, plural(n, "case"))
 			}
 		}
-		now = append(now, again)
 		for _, one := range again.Cases {
 			if wanted.MatchString(one.Name) {
 				outcomes = append(outcomes, setup.RunCase(one, filepath.Dir(f.Name)))
 			}
 		}
 	}
-	return now, outcomes, nil
+	return outcomes, nil
 }
 
 type outcomeJSON struct {
@@ -181,7 +179,7 @@ func (t tester) report(setup *app.Setup, outcomes []cases.Outcome, out io.Writer
 			printCoverage(out, *all.Coverage)
 		}
 		if all.Failed > 0 {
-			fmt.Fprintf(out, "\n%d of %s failed\n", all.Failed, plural(len(outcomes), "case"))
+			fmt.Fprintf(out, "\n%d of %s failed\nIf what came out is right, crmsyncd test --update expects it from now on.\n", all.Failed, plural(len(outcomes), "case"))
 		} else {
 			fmt.Fprintf(out, "\n%s passed\n", plural(all.Passed, "case"))
 		}

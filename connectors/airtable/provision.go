@@ -47,7 +47,9 @@ func (c *Connector) CreateField(ctx context.Context, object string, f connectors
 	}
 	body := wireNewField{Name: f.Name, Type: f.Native, Description: "Written by crmsyncd.", Options: options}
 	q := httpx.Request{Method: http.MethodPost, Path: "/v0/meta/bases/" + url.PathEscape(c.base) + "/tables/" + url.PathEscape(t.id) + "/fields", Body: body}
-	if err := c.call(ctx, q, &struct{}{}); err != nil {
+	err = c.call(ctx, q, &struct{}{})
+	c.schemas.Forget() // also after a lost answer
+	if err != nil {
 		own := *err
 		own.Field = f.Name
 		switch {
@@ -60,7 +62,6 @@ func (c *Connector) CreateField(ctx context.Context, object string, f connectors
 		}
 		return &own
 	}
-	c.schemas.Forget()
 	return nil
 }
 

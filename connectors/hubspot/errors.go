@@ -15,7 +15,6 @@ import (
 const (
 	codeNoProperty = "PROPERTY_DOESNT_EXIST"
 	codeNoObject   = "NO_SUCH_OBJECT"
-	codeNoOwner    = "NO_SUCH_OWNER"
 )
 
 // policies of HubSpot's rate limits and their lengths (error handling guide

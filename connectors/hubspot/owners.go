@@ -6,7 +6,6 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
@@ -19,26 +18,11 @@ const ownerPage = 500
 // address in any case, or an id. Of a list the first that is a user counts, so
 // that a rule can name a fallback.
 func (c *Connector) encodeOwner(ctx context.Context, f connectors.Field, v connectors.Value) (string, *connectors.Error) {
-	var unknown *connectors.Error
-	for _, one := range connectors.AsList(v) {
-		s, ok := connectors.AsText(one, time.UTC)
-		if s = strings.TrimSpace(s); s == "" && ok {
-			continue
-		}
-		if ok && strings.Contains(s, "@") {
-			id, err := c.owner(ctx, s)
-			if err != nil && err.Code == codeNoOwner {
-				unknown = err
-				continue
-			}
-			return id, err
-		}
-		if _, err := strconv.ParseUint(s, 10, 64); !ok || err != nil {
-			return "", connectors.Wrong(f, v, "a user's e-mail address or id")
-		}
-		return s, nil
+	isID := func(s string) bool {
+		_, err := strconv.ParseUint(s, 10, 64)
+		return err == nil
 	}
-	return "", unknown
+	return connectors.FirstUser(f, v, isID, func(email string) (string, *connectors.Error) { return c.owner(ctx, email) })
 }
 
 // owner gives the id of the owner with an e-mail address.
@@ -50,7 +34,7 @@ func (c *Connector) owner(ctx context.Context, email string) (string, *connector
 	if id := ids[strings.ToLower(email)]; id != "" {
 		return id, nil
 	}
-	return "", &connectors.Error{Kind: connectors.Invalid, Field: ownerField, Code: codeNoOwner,
+	return "", &connectors.Error{Kind: connectors.Invalid, Field: ownerField, Code: connectors.CodeNoUser,
 		Message: "no user of this HubSpot account has the e-mail address; name a fallback: '=[call.agent.email, \"somebody@…\"]'"}
 }
 

@@ -63,10 +63,11 @@ func (c *Connector) CreateField(ctx context.Context, object string, f connectors
 	for i, o := range f.Options {
 		body.Options = append(body.Options, wireNewOption{Label: o.Label, Value: o.Value, Order: i})
 	}
-	if err := c.create(ctx, path, body); err != nil {
+	err = c.create(ctx, path, body)
+	c.schemas.Forget() // also after a lost answer
+	if err != nil {
 		return notMade(f, err)
 	}
-	c.schemas.Forget()
 	return nil
 }
 

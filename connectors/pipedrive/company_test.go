@@ -319,7 +319,7 @@ func TestCustomFieldsByNameOrKey(t *testing.T) {
 	if e := d.write(connectors.Change{Object: "persons", Fields: fields{"phone": "1"}})[0].Err; e == nil || e.Field != "name" {
 		t.Errorf("got %v, want the name asked for", e)
 	}
-	if e := d.write(connectors.Change{Object: "persons", Fields: fields{"name": "N", "owner_id": "gone@example.com"}})[0].Err; e == nil || e.Code != "NO_SUCH_USER" || e.Field != "owner_id" {
+	if e := d.write(connectors.Change{Object: "persons", Fields: fields{"name": "N", "owner_id": "gone@example.com"}})[0].Err; e == nil || e.Code != connectors.CodeNoUser || e.Field != "owner_id" {
 		t.Errorf("got %v, want the user unknown", e)
 	}
 	if e := d.write(connectors.Change{Object: "people", Fields: fields{"name": "N"}})[0].Err; e == nil || e.Code != "NO_SUCH_OBJECT" {

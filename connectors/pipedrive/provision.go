@@ -56,7 +56,9 @@ func (c *Connector) CreateField(ctx context.Context, object string, f connectors
 	for _, o := range f.Options {
 		body.Options = append(body.Options, wireNewOption{o.Label})
 	}
-	if err := c.call(ctx, httpx.Request{Method: http.MethodPost, Path: s.kind.fields, Body: body}, &struct{}{}); err != nil {
+	err = c.call(ctx, httpx.Request{Method: http.MethodPost, Path: s.kind.fields, Body: body}, &struct{}{})
+	c.schemas.Forget() // also after a lost answer
+	if err != nil {
 		own := *err
 		own.Field = f.Name
 		switch own.Kind {
@@ -68,7 +70,6 @@ func (c *Connector) CreateField(ctx context.Context, object string, f connectors
 		}
 		return &own
 	}
-	c.schemas.Forget()
 	return nil
 }
 

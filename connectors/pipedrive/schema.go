@@ -2,6 +2,7 @@ package pipedrive
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -192,8 +193,33 @@ type directory struct {
 	at      time.Time
 }
 
-// user gives the id of the user with an e-mail address.
-func (c *Connector) user(ctx context.Context, f connectors.Field, email string) (string, *connectors.Error) {
+// encodeUser gives the id of the first of the users that a value names by their
+// e-mail addresses, in any case, or an id. Only where none of them is known the
+// users are read again: a fallback is mostly there because somebody has left,
+// and reading for each call that names them would eat the day's tokens.
+func (c *Connector) encodeUser(ctx context.Context, f connectors.Field, v connectors.Value) (any, bool, *connectors.Error) {
+	var read time.Time
+	find := func(email string) (string, *connectors.Error) {
+		d, err := c.directory(ctx)
+		if err != nil {
+			return "", err
+		}
+		read = d.at
+		if id, ok := d.byEmail[strings.ToLower(email)]; ok {
+			return id, nil
+		}
+		return "", &connectors.Error{Kind: connectors.Invalid, Field: f.Name, Code: connectors.CodeNoUser, Message: "no active user of this Pipedrive company has the e-mail address; name a fallback: '=[call.agent.email, \"somebody@…\"]'"}
+	}
+	id, err := connectors.FirstUser(f, v, digits, find)
+	if err != nil && err.Code == connectors.CodeNoUser && time.Since(read) > staleAfter {
+		c.users.Forget()
+		id, err = connectors.FirstUser(f, v, digits, find)
+	}
+	return json.Number(id), err == nil && id == "", err
+}
+
+// directory reads the company's users.
+func (c *Connector) directory(ctx context.Context) (directory, *connectors.Error) {
 	d, err := c.users.Get(ctx, "", func(ctx context.Context) (directory, error) {
 		var answer wireUsers
 		if err := c.call(ctx, httpx.Request{Method: http.MethodGet, Path: v1 + "/users", Repeatable: true}, &answer); err != nil {
@@ -207,15 +233,5 @@ func (c *Connector) user(ctx context.Context, f connectors.Field, email string) 
 		}
 		return d, nil
 	})
-	if err != nil {
-		return "", connectors.AsError(err)
-	}
-	if id, ok := d.byEmail[strings.ToLower(email)]; ok {
-		return id, nil
-	}
-	if time.Since(d.at) > staleAfter {
-		c.users.Forget()
-		return c.user(ctx, f, email)
-	}
-	return "", &connectors.Error{Kind: connectors.Invalid, Field: f.Name, Code: "NO_SUCH_USER", Message: "no active user of this Pipedrive company has the e-mail address"}
+	return d, connectors.AsError(err)
 }

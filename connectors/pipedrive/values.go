@@ -30,7 +30,7 @@ func (c *Connector) encode(ctx context.Context, f connectors.Field, v connectors
 		wire, skip, err = encodeReference(f, v)
 		return wire, "", skip, err
 	case "time":
-		wire, skip, err = encodeClock(f, v)
+		wire, skip, err = c.encodeClock(f, v)
 		return wire, "", skip, err
 	case "monetary":
 		wire, err = encodeMoney(f, v)
@@ -126,18 +126,6 @@ func plain(v connectors.Value) string {
 	return strings.TrimSpace(s)
 }
 
-func (c *Connector) encodeUser(ctx context.Context, f connectors.Field, v connectors.Value) (any, bool, *connectors.Error) {
-	s := plain(v)
-	if strings.Contains(s, "@") {
-		id, err := c.user(ctx, f, s)
-		return json.Number(id), false, err
-	}
-	if s != "" && !digits(s) {
-		return nil, false, connectors.Wrong(f, v, "a user's e-mail address or id")
-	}
-	return json.Number(s), s == "", nil
-}
-
 func encodeReference(f connectors.Field, v connectors.Value) (any, bool, *connectors.Error) {
 	s := plain(v)
 	switch {
@@ -152,29 +140,6 @@ func encodeReference(f connectors.Field, v connectors.Value) (any, bool, *connec
 }
 
 func digits(s string) bool { return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == "" }
-
-// encodeClock writes the time of day in UTC, as activities have it.
-func encodeClock(f connectors.Field, v connectors.Value) (any, bool, *connectors.Error) {
-	if s := plain(v); s == "" {
-		return nil, true, nil
-	} else if t, err := time.Parse("15:04", s); err == nil && f.Name == "due_time" {
-		return t.Format("15:04"), false, nil
-	} else if t, err := time.Parse("15:04:05", s); err == nil {
-		return clock(f, t), false, nil
-	}
-	t, day, ok := connectors.AsTime(v, time.UTC)
-	if !ok || day {
-		return nil, false, connectors.Wrong(f, v, "a time, or a time of day such as 14:30")
-	}
-	return clock(f, t.UTC()), false, nil
-}
-
-func clock(f connectors.Field, t time.Time) any {
-	if f.Name == "due_time" {
-		return t.Format("15:04")
-	}
-	return map[string]any{"value": t.Format("15:04:05")}
-}
 
 // encodeMoney wants the currency as well, as Pipedrive does.
 func encodeMoney(f connectors.Field, v connectors.Value) (any, *connectors.Error) {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
@@ -55,10 +56,12 @@ func (c *Connector) prepare(ctx context.Context, i *item) *connectors.Error {
 			return readOnly(k, f, name)
 		}
 		v := i.change.Fields[name]
-		if _, timed := i.change.Fields["due_time"]; timed && f.Name == "due_date" {
-			// Day and time of day belong together, and the latter is UTC.
-			if t, day, ok := connectors.AsTime(v, c.coercion.Zone); ok && !day {
-				v = t.UTC().Format("2006-01-02")
+		if t, ok := c.due(i.change.Fields["due_date"], i.change.Fields[dueTime]); ok && k.name == "activities" {
+			switch f.Name {
+			case "due_date":
+				v = t.UTC().Format(time.DateOnly)
+			case dueTime:
+				v = t
 			}
 		}
 		wire, note, skip, err := c.encode(ctx, f, v)

@@ -262,6 +262,32 @@ func TestOwnersByAddress(t *testing.T) {
 	}
 }
 
+func TestOfSeveralOwnersTheFirstThatIsAUserIsTaken(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, nil)
+	const two = "0055g0000000002AAA"
+	for n, x := range []struct {
+		owner connectors.Value
+		code  string
+	}{
+		{[]any{"nobody@example.com", "Owner.TWO@example.com"}, ""},
+		{[]any{"gone@example.com", "", "owner.two@example.com", "owner.one@example.com"}, ""},
+		{[]any{two[:15], "owner.one@example.com"}, ""},
+		{[]any{"nobody@example.com", two}, ""},
+		{[]any{"nobody@example.com", "gone@example.com"}, connectors.CodeNoUser},
+		{[]any{"Owner Two", "owner.two@example.com"}, connectors.CodeValue},
+	} {
+		c := call(fmt.Sprint(n))
+		c.Fields["OwnerId"] = x.owner
+		r := o.write(c)[0]
+		if (r.Err == nil) != (x.code == "") || r.Err != nil && r.Err.Code != x.code {
+			t.Errorf("%v: got %v, want code %q", x.owner, r.Err, x.code)
+		} else if r.Err == nil && o.record("Task", r.ID).Fields["OwnerId"] != two {
+			t.Errorf("%v: the owner is %v, want %s", x.owner, o.record("Task", r.ID).Fields["OwnerId"], two)
+		}
+	}
+}
+
 func TestTextOfQueriesIsOnlyText(t *testing.T) {
 	t.Parallel()
 	o := newOrg(t, nil)

@@ -51,9 +51,8 @@ func (c *Connector) Propose(_ string, f connectors.Field) (connectors.Field, str
 // Customize Application. Salesforce shows a new field to nobody by itself: where
 // crmsyncd's user does not see it the error is of kind Auth, and the field is there.
 func (c *Connector) CreateField(ctx context.Context, object string, f connectors.Field) error {
-	owner := object
-	if strings.EqualFold(object, "Task") || strings.EqualFold(object, "Event") {
-		owner = "Activity" // which both share: the field may have been made for the other one
+	owner := ownerOf(object)
+	if owner != object { // the field may have been made for the other one
 		c.forget(object)
 		if _, _, err := c.field(ctx, object, f.Name); err == nil {
 			return nil
@@ -61,17 +60,27 @@ func (c *Connector) CreateField(ctx context.Context, object string, f connectors
 	}
 	body := wireNewField{FullName: owner + "." + f.Name, Metadata: metadata(f)}
 	q := httpx.Request{Method: http.MethodPost, Path: c.path("/tooling/sobjects/CustomField"), Body: body}
-	if err := c.call(ctx, q, nil); err != nil {
+	err := c.call(ctx, q, nil)
+	c.forget(object) // also after a lost answer
+	if err != nil {
 		return notMade(f, err)
 	}
-	c.forget(object)
 	if _, _, err := c.field(ctx, object, f.Name); err != nil {
 		if err.Code == codeNoField {
-			return &connectors.Error{Kind: connectors.Auth, Field: f.Name, Code: "NO_FIELD_PERMISSION", Message: "the field was made, but crmsyncd's user may not see it yet: " + byRight}
+			return &connectors.Error{Kind: connectors.Auth, Field: f.Name, Code: connectors.CodeHidden, Message: "the field was made, but crmsyncd's user may not see it yet: " + byRight}
 		}
 		return err
 	}
 	return nil
+}
+
+// ownerOf is the object whose setup holds the custom fields: tasks and events
+// share those of Activity.
+func ownerOf(object string) string {
+	if strings.EqualFold(object, "Task") || strings.EqualFold(object, "Event") {
+		return "Activity"
+	}
+	return object
 }
 
 // forget drops what is known of an object's fields.

@@ -46,11 +46,19 @@ func (c *Connector) encode(ctx context.Context, f connectors.Field, m more, v co
 }
 
 // encodeReference takes ids, and e-mail addresses where the field leads to a
-// user.
+// user: of a list the first that is one.
 func (c *Connector) encodeReference(ctx context.Context, f connectors.Field, m more, v connectors.Value) (string, *connectors.Error) {
 	list := connectors.AsList(v)
 	if len(list) == 0 {
 		return "", nil
+	}
+	if slices.Contains(m.refs, "User") {
+		isID := func(s string) bool { _, ok := longID(s); return ok }
+		id, err := connectors.FirstUser(f, v, isID, func(email string) (string, *connectors.Error) { return c.user(ctx, f.Name, email) })
+		if long, ok := longID(id); ok {
+			id = long
+		}
+		return id, err
 	}
 	s, ok := list[0].(string)
 	s = strings.TrimSpace(s)
@@ -62,12 +70,8 @@ func (c *Connector) encodeReference(ctx context.Context, f connectors.Field, m m
 		return "", connectors.Wrong(f, v, "one id")
 	case s == "":
 		return "", nil
-	case !slices.Contains(m.refs, "User"):
-		return "", connectors.Wrong(f, v, "the id of a record, of 15 or 18 characters")
-	case strings.Contains(s, "@"):
-		return c.user(ctx, f.Name, s)
 	}
-	return "", connectors.Wrong(f, v, "a user's e-mail address or id")
+	return "", connectors.Wrong(f, v, "the id of a record, of 15 or 18 characters")
 }
 
 // user gives the id of the active user with a user name or e-mail address.
@@ -97,9 +101,9 @@ func (c *Connector) user(ctx context.Context, field, email string) (string, *con
 	case err != nil:
 		return "", connectors.AsError(err)
 	case id == "":
-		return "", &connectors.Error{Kind: connectors.Invalid, Field: field, Code: "NO_SUCH_OWNER", Message: "no active user of the org has the e-mail address"}
+		return "", &connectors.Error{Kind: connectors.Invalid, Field: field, Code: connectors.CodeNoUser, Message: "no active user of the org has the e-mail address; name a fallback: '=[call.agent.email, \"somebody@…\"]'"}
 	case id == "several":
-		return "", &connectors.Error{Kind: connectors.Invalid, Field: field, Code: "NO_SUCH_OWNER", Message: "several users of the org have the e-mail address; write the user name"}
+		return "", &connectors.Error{Kind: connectors.Invalid, Field: field, Code: connectors.CodeNoUser, Message: "several users of the org have the e-mail address; write the user name"}
 	}
 	return id, nil
 }

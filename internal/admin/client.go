@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -165,15 +164,5 @@ func (c *Client) do(req *http.Request, into any) error {
 		}
 		return json.NewDecoder(resp.Body).Decode(into)
 	}
-	var problem struct {
-		Error string `json:"error"`
-	}
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
-	if json.Unmarshal(body, &problem) != nil || problem.Error == "" {
-		return fmt.Errorf("the admin address answered %s; does another program listen there?", resp.Status)
-	}
-	if resp.StatusCode == http.StatusNotFound {
-		return fmt.Errorf("%w: %s", store.ErrNotFound, problem.Error)
-	}
-	return errors.New(problem.Error)
+	return refusedBy(resp)
 }

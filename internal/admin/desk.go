@@ -7,6 +7,7 @@ package admin
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -38,6 +39,7 @@ type Event struct {
 	event.Event
 	State      store.State `json:"state"`
 	Problem    string      `json:"problem,omitempty"`
+	Discarded  string      `json:"discarded,omitempty"` // why a person set it aside
 	DeliveryID string      `json:"delivery_id,omitempty"`
 	Deliveries []Delivery  `json:"deliveries"`
 }
@@ -116,9 +118,24 @@ type Desk struct {
 	// Consents gives the way to grant a connector access; its error says why
 	// there is none.
 	Consents func(connector string) (connectors.Consent, error)
+	// Backfills brings in what a source's vendor knows; nil: it cannot.
+	Backfills func(ctx context.Context, source string, o BackfillOrder, tell func(BackfillProgress)) (BackfillProgress, error)
+
+	// File is the ledger, where that is a file; nil where it is not.
+	File store.File
+	// Plan says what delivering an event would write.
+	Plan func(context.Context, *event.Event, store.View) ([]PreviewRecord, error)
+	// Traces names what the ledger knows of the records of an event beside its
+	// deliveries. May be nil.
+	Traces func(store.View) ([]store.LinkKey, []store.RecordKey)
+	// Phone gives a number in E.164, or "" if it is none.
+	Phone func(string) string
+	// Copies names files beside the ledger that hold what it held. May be nil.
+	Copies func() []string
 
 	mu       sync.Mutex
-	attempts []attempt // at consents, oldest first
+	attempts []attempt       // at consents, oldest first
+	filling  map[string]bool // sources of which a backfill runs
 }
 
 var _ Operations = (*Desk)(nil)
@@ -164,7 +181,7 @@ func (d *Desk) Event(ctx context.Context, seq uint64) (Event, error) {
 }
 
 func (d *Desk) view(v store.View) Event {
-	e := Event{State: v.State, Problem: v.Event.Problem, DeliveryID: v.Event.DeliveryID, Deliveries: make([]Delivery, len(v.Deliveries))}
+	e := Event{State: v.State, Problem: v.Event.Problem, Discarded: v.Event.Discarded, DeliveryID: v.Event.DeliveryID, Deliveries: make([]Delivery, len(v.Deliveries))}
 	if ev, err := d.Parse(v.Event); err == nil {
 		e.Event = *ev
 	} else {
@@ -208,19 +225,22 @@ func (d *Desk) Replay(ctx context.Context, seqs []uint64) error {
 		if err != nil {
 			return err
 		}
+		if v.Event.Stripped {
+			return fmt.Errorf("%s cannot be replayed: %s", store.EventID(seq), stripped)
+		}
 		requeue[i] = d.Reparse(v.Event)
 	}
-	return d.then(d.Ledger.Replay(ctx, requeue))
+	return d.then(d.Ledger.Replay(audit(ctx, "events replay", "", eventNames(seqs)), requeue))
 }
 
 // Retry implements Operations.
 func (d *Desk) Retry(ctx context.Context, ids []store.DeliveryID) error {
-	return d.then(d.Ledger.Retry(ctx, ids))
+	return d.then(d.Ledger.Retry(audit(ctx, "deliveries retry", "", names(ids)), ids))
 }
 
 // Discard implements Operations.
 func (d *Desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
-	return d.then(d.Ledger.Discard(ctx, ids, reason))
+	return d.then(d.Ledger.Discard(audit(ctx, "deliveries discard", reason, names(ids)), ids, reason))
 }
 
 func (d *Desk) then(err error) error {

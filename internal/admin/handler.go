@@ -35,6 +35,10 @@ func Handler(ops Operations, metrics http.Handler) http.Handler {
 	mux.HandleFunc("POST /api/deliveries/discard", h.discard)
 	mux.HandleFunc("POST /api/connectors/{name}/consent", h.consent)
 	mux.HandleFunc("POST /api/connectors/{name}/grant", h.grant)
+	mux.HandleFunc("POST /api/sources/{name}/backfill", h.backfill)
+	if k, ok := ops.(Keeper); ok {
+		handleKeeper(mux, k)
+	}
 	return localOnly(http.NewCrossOriginProtection().Handler(mux))
 }
 

@@ -79,7 +79,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	a.setup.Store(setup)
 	a.outcome.LoadedAt = a.started
 	opened := extend(m)
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Log: log, Observe: a.metrics.committed})
+	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Log: log, Observe: a.metrics.committed})
 	opened()
 	if err != nil {
 		return nil, err
@@ -90,7 +90,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	a.metrics.registry.MustRegister(queues{ledger.Stats})
 	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics})
 	a.desk = newDesk(a.ledger, a.setup.Load)
-	a.desk.Fill, a.desk.Wake = a.fill, a.deliver.WakeAll
+	a.desk.Fill, a.desk.Wake, a.desk.File = a.fill, a.deliver.WakeAll, ledger
 	if err := a.listen(s); err != nil {
 		return nil, errors.Join(err, ledger.Close())
 	}
@@ -102,15 +102,21 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 func NewDesk(ledger store.Ledger, setup *Setup) (desk *admin.Desk, done func()) {
 	v := newVaults(ledger, setup.Log)
 	setup.vaults.Store(v)
-	return newDesk(ledger, func() *Setup { return setup }), v.close
+	desk = newDesk(ledger, func() *Setup { return setup })
+	desk.File, _ = ledger.(store.File)
+	return desk, v.close
 }
 
 func newDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
+	k := keeping{ledger, setup}
 	return &admin.Desk{
+		Plan: k.plan, Traces: k.traces, Phone: k.phone, Copies: k.copies,
 		Ledger:   ledger,
 		Parse:    func(e store.Event) (*event.Event, error) { return reader{setup(), ledger}.Parse(e) },
 		Reparse:  func(e store.Event) store.Requeue { return setup().Reparse(e) },
 		Consents: func(connector string) (connectors.Consent, error) { return setup().consent(connector) },
+
+		Backfills: backfills(ledger, setup),
 	}
 }
 
@@ -167,6 +173,10 @@ func (a *App) Run(ctx context.Context) error {
 	working.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
 	working.Go(func() { a.sweeper().Run(delivering) })
 	running.Go(func() { a.keepAccess(delivering) })
+	running.Go(func() { a.expirer().run(delivering) })
+	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopAsking()
+	private.BaseContext = func(net.Listener) context.Context { return asking }
 	serve(public, receiver.Listen(a.public, limits))
 	serve(private, a.private)
 	leave := a.attend(served)
@@ -197,6 +207,7 @@ func (a *App) Run(ctx context.Context) error {
 	if err := public.Shutdown(end); err != nil {
 		errs = append(errs, public.Close())
 	}
+	stopAsking() // a backup, say, could go on for long
 	_ = private.Shutdown(end)
 	working.Wait()
 	running.Wait()
@@ -237,6 +248,7 @@ func (a *App) servers(limits receiver.Limits) (public, private *http.Server) {
 	}), limits)
 	private = &http.Server{
 		Handler:           admin.Handler(a.desk, a.metrics.handler()),
+		ConnContext:       admin.ConnContext,
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
 	for _, srv := range []*http.Server{public, private} {

@@ -30,7 +30,6 @@ import (
 	bbolt "go.etcd.io/bbolt"
 
 	"github.com/crmsyncd/crmsyncd/config"
-	"github.com/crmsyncd/crmsyncd/internal/sandbox"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -87,68 +86,6 @@ func BenchmarkSources(b *testing.B) {
 	}
 }
 
-// BenchmarkRequests counts what 1,000 finished calls of 1,000 contacts cost
-// the CRMs in requests when they arrive together, and how fast they go from
-// the webhook to the CRMs.
-func BenchmarkRequests(b *testing.B) {
-	for range b.N {
-		before, began := cpu(), time.Now()
-		cost := thousandCalls(b)
-		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(1000/time.Since(began).Seconds(), "events/s")
-		b.ReportMetric((cpu() - before).Seconds(), "cpu-s/1000")
-		for crm, n := range cost {
-			b.ReportMetric(float64(n), crm+"-requests/1000")
-		}
-	}
-}
-
-// TestRequests/1,000 finished calls that arrive together cost few requests.
-func TestRequests(t *testing.T) {
-	t.Parallel()
-	cost := thousandCalls(t)
-	for crm, most := range map[string]int{"hubspot": 60, "airtable": 220} {
-		if cost[crm] > most {
-			t.Errorf("1,000 calls cost %s %d requests, want at most %d", crm, cost[crm], most)
-		}
-	}
-}
-
-// thousandCalls sends 1,000 calls of as many contacts over 16 connections and
-// returns the requests that each CRM saw until all were there.
-func thousandCalls(tb testing.TB) map[string]int {
-	const calls = 1000
-	sb := sandbox.New(sandbox.Options{Unlimited: true})
-	srv := httptest.NewServer(sb)
-	tb.Cleanup(srv.Close)
-	a := startBench(tb, "", srv.URL)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range 16 {
-		c := dial(tb, a.public.Addr().String())
-		wg.Go(func() {
-			for n := next.Add(1); n <= calls; n = next.Add(1) {
-				if err := c.send(signedWebhook(tb, int(n), false)); err != nil {
-					tb.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	waitSettled(tb, a, calls)
-	cost := map[string]int{}
-	for crm, kinds := range map[string][]string{"hubspot": {"contacts", "calls"}, "airtable": {"Contacts", "Calls"}} {
-		cost[crm] = len(sb.Requests(crm))
-		for _, kind := range kinds {
-			if n := len(sb.Records(crm, kind)); n != calls {
-				tb.Errorf("%s has %d %s, want %d", crm, n, kind, calls)
-			}
-		}
-	}
-	return cost
-}
-
 const unmatchedRules = `
 version: 1
 rules:
@@ -168,13 +105,6 @@ func startBench(b testing.TB, mapping, crm string) *App {
 func startLimited(b testing.TB, mapping, crm string, per10s, perSecond int) *App {
 	b.Helper()
 	dir := b.TempDir()
-	if mapping == "" {
-		text, err := os.ReadFile("../../examples/telli-hubspot-airtable/mapping.yaml")
-		if err != nil {
-			b.Fatal(err)
-		}
-		mapping = string(text)
-	}
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 data_dir: %s
@@ -189,6 +119,14 @@ connectors:
 			b.Fatal(err)
 		}
 	}
+	a, stop := runBench(b, dir)
+	b.Cleanup(stop)
+	return a
+}
+
+// runBench runs a daemon on the settings in a folder until stop.
+func runBench(b testing.TB, dir string) (a *App, stop func()) {
+	b.Helper()
 	logger := func(config.Log) *slog.Logger {
 		return slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError}))
 	}
@@ -196,20 +134,19 @@ connectors:
 	if err := problems.Err(); err != nil {
 		b.Fatal(err)
 	}
-	a, err := New(setup, "", "bench", logger)
-	if err != nil {
+	var err error
+	if a, err = New(setup, "", "bench", logger); err != nil {
 		b.Fatal(err)
 	}
-	ctx, stop := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(ctx) }()
-	b.Cleanup(func() {
-		stop()
+	return a, func() {
+		cancel()
 		if err := <-ended; err != nil {
 			b.Error(err)
 		}
-	})
-	return a
+	}
 }
 
 func waitSettled(b testing.TB, a *App, events uint64) {

@@ -76,9 +76,11 @@ func build(settings *config.Settings, version string, log *slog.Logger) (*Setup,
 		}
 		src, access, ps := t.open(b, settings.Defaults)
 		problems = append(problems, ps...)
+		problems = append(problems, settled(b, access.Limits)...)
 		if src == nil {
 			continue
 		}
+		problems = append(problems, hidden(b, src, settings.PublicURL)...)
 		guard, ps := guarded(b, src, access)
 		problems = append(problems, ps...)
 		if guard == nil {

@@ -38,10 +38,20 @@ func (r reader) Parse(e store.Event) (*event.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(s.events) == 0 {
-		return s.own, nil
+	ev := s.own
+	if len(s.events) > 0 {
+		ev = event.Join(s.own, s.events)
 	}
-	return event.Join(s.own, s.events), nil
+	if s.parsed.Alike == nil || ev.Call == nil {
+		return ev, nil
+	}
+	id, err := r.firstID(context.Background(), e, s.parsed, ev)
+	if id != ev.Call.ID && err == nil {
+		call := *ev.Call
+		call.ID = id
+		ev.Call = &call
+	}
+	return ev, err
 }
 
 // told is a stored event with the story of its call.
@@ -49,16 +59,19 @@ type told struct {
 	own    *event.Event
 	events []*event.Event // own among them; none where one event tells a call
 	seqs   map[*event.Event]store.Event
+	legs   map[*event.Event]string // by event: the last of the ids that its own payload names
+	parsed sources.Parsed          // own, by its source
 }
 
 // story reads an event and those of its call and of calls merged with it.
 func (r reader) story(e store.Event) (told, error) {
-	own, calls, err := r.read(e)
-	s := told{own: own}
+	own, parsed, err := r.whole(e)
+	calls := parsed.Calls
+	s := told{own: own, parsed: parsed}
 	if err != nil || len(calls) == 0 || e.Problem != "" {
 		return s, err
 	}
-	s.seqs = map[*event.Event]store.Event{own: e}
+	s.seqs, s.legs = map[*event.Event]store.Event{own: e}, map[*event.Event]string{own: calls[len(calls)-1]}
 	s.events = append(s.events, own)
 	known := map[uint64]bool{e.Seq: true}
 	for range storyMerges {
@@ -78,6 +91,9 @@ func (r reader) story(e store.Event) (told, error) {
 			}
 			s.events = append(s.events, ev)
 			s.seqs[ev] = x
+			if len(more) > 0 {
+				s.legs[ev] = more[len(more)-1]
+			}
 			for _, c := range more {
 				if !slices.Contains(calls, c) {
 					calls = append(calls, c)
@@ -94,34 +110,43 @@ func (r reader) story(e store.Event) (told, error) {
 // read gives the common model of one stored event by itself, and the calls
 // that it is a part of.
 func (s *Setup) read(e store.Event) (*event.Event, []string, error) {
-	var ev *event.Event
-	var calls []string
+	ev, p, err := s.whole(e)
+	return ev, p.Calls, err
+}
+
+// whole gives the common model of one stored event by itself, and all else that
+// its source says of it.
+func (s *Setup) whole(e store.Event) (*event.Event, sources.Parsed, error) {
+	var p sources.Parsed
 	if e.ContentType == ownContent {
-		ev = &event.Event{}
-		if err := json.Unmarshal(e.Body, ev); err != nil {
-			return nil, nil, fmt.Errorf("the event that crmsyncd made cannot be read: %w", err)
+		p.Event = &event.Event{}
+		if err := json.Unmarshal(e.Body, p.Event); err != nil {
+			return nil, p, fmt.Errorf("the event that crmsyncd made cannot be read: %w", err)
 		}
-		if ev.Call != nil {
-			calls = []string{ev.Call.ID}
+		if p.Event.Call != nil {
+			p.Calls = []string{p.Event.Call.ID}
 		}
 	} else {
-		p, err := s.parse(e)
-		if err != nil {
-			return nil, nil, err
+		var err error
+		if p, err = s.parse(e); err != nil {
+			return nil, p, err
 		}
-		ev, calls = p.Event, p.Calls
-		if ev.Raw == nil {
-			ev.Raw = e.Body
+		if p.Event.Raw == nil {
+			p.Event.Raw = e.Body
 			if p.Problem != "" && !json.Valid(e.Body) {
-				ev.Raw, _ = json.Marshal(string(e.Body))
+				p.Event.Raw, _ = json.Marshal(string(e.Body))
 			}
 		}
 	}
+	ev := p.Event
 	ev.ID, ev.Source, ev.Vendor, ev.Origin, ev.ReceivedAt = e.ID(), e.Source, e.Vendor, e.Origin, e.ReceivedAt
-	if ev.OccurredAt.IsZero() {
+	switch {
+	case (ev.OccurredAt.IsZero() || ev.OccurredAt.Equal(e.ReceivedAt)) && !e.OccurredAt.IsZero() && e.OccurredAt.Before(e.ReceivedAt):
+		ev.OccurredAt, ev.Moved = e.OccurredAt, true
+	case ev.OccurredAt.IsZero():
 		ev.OccurredAt = e.OccurredAt
 	}
-	return ev, calls, nil
+	return ev, p, nil
 }
 
 // own is an event that crmsyncd makes itself, as the ledger takes it.
@@ -135,9 +160,26 @@ func own(ev *event.Event, key string, at time.Time) (store.Event, error) {
 	return receiver.Stored(ev.Source, ev.Vendor, ev.Origin, request, p), nil
 }
 
+// moved gives the time at which an event happened at the latest whose vendor
+// tells no times: that of the first event that came before it though it follows
+// it, such as a call's end before its answer. Zero if there is none.
+func (s told) moved() (at time.Time) {
+	own := s.seqs[s.own]
+	for x, stored := range s.seqs {
+		if stored.Seq < own.Seq && s.legs[x] == s.legs[s.own] && x.Rank() > s.own.Rank() && (x.Moved || stored.OccurredAt.Equal(stored.ReceivedAt)) && (at.IsZero() || x.OccurredAt.Before(at)) {
+			at = x.OccurredAt
+		}
+	}
+	if !own.OccurredAt.Equal(own.ReceivedAt) || !at.Before(own.OccurredAt) {
+		return time.Time{}
+	}
+	return at
+}
+
 // followUp says what an event that is about to be planned brings with it:
 // events of calls that it merged, and events that happened later but came
-// earlier and end a story that it completes.
+// earlier and end a story that it completes. It may be among those itself, with
+// another time.
 func (r reader) followUp(e store.Event) (more []store.Event, again []store.Requeue, err error) {
 	if _, several := r.Sources[e.Source].(sources.Closer); !several || e.ContentType == ownContent {
 		return nil, nil, nil
@@ -145,6 +187,12 @@ func (r reader) followUp(e store.Event) (more []store.Event, again []store.Reque
 	s, err := r.story(e)
 	if err != nil || len(s.events) == 0 || s.own.Call == nil {
 		return nil, nil, err
+	}
+	if at := s.moved(); !at.IsZero() {
+		s.own.OccurredAt, s.own.Moved = at, true
+		self := r.Reparse(e)
+		self.OccurredAt = at
+		again = append(again, self)
 	}
 	for _, m := range event.Merges(s.events) {
 		x, err := own(m, event.Merged, e.ReceivedAt)
@@ -184,6 +232,9 @@ func (r reader) close(ctx context.Context, source, call string, now time.Time) (
 		return nil, nil
 	}
 	joined := event.Join(last, s.events)
+	if id, err := r.firstID(ctx, s.seqs[last], sources.Parsed{Event: last, Alike: s.parsed.Alike, Calls: s.parsed.Calls}, joined); err != nil || id != joined.Call.ID {
+		return nil, err // the vendor was asked, and told its end
+	}
 	ended := &event.Event{
 		Type: event.CallEnded, Source: source, Vendor: last.Vendor, Origin: event.Reconcile, OccurredAt: last.OccurredAt,
 		Contact: joined.Contact,

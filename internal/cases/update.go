@@ -16,7 +16,11 @@ import (
 // its comments and its notation. How many cases were written is the second
 // result.
 func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
-	lines := strings.Split(string(f.text), "\n")
+	end := "\n"
+	if bytes.Contains(f.text, []byte("\r\n")) {
+		end = "\r\n"
+	}
+	lines := strings.Split(strings.ReplaceAll(string(f.text), "\r\n", "\n"), "\n")
 	var todo []Outcome
 	for _, o := range outcomes {
 		if o.Case.file == f && o.Event != nil && o.plans != nil && (len(o.Differences) > 0 || o.Case.expect == nil) {
@@ -30,7 +34,10 @@ func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
 			return nil, 0, fmt.Errorf("%s: %w", o.Case.Pos, err)
 		}
 	}
-	text := []byte(strings.Join(lines, "\n"))
+	if len(todo) == 0 {
+		return f.text, 0, nil
+	}
+	text := []byte(strings.Join(lines, end))
 	if _, problems := Read(f.Name, text, f.opt); problems.Err() != nil {
 		return nil, 0, fmt.Errorf("what came out cannot be written into the file so that it can be read again: %w", problems.Err())
 	}

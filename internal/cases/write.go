@@ -27,7 +27,11 @@ func scalar(tag, value string) *yaml.Node {
 
 func word(s string) *yaml.Node {
 	n := scalar("!!str", s)
-	if strings.Contains(s, "\n") {
+	switch {
+	case strings.ContainsAny(s, "\r\u0085\u2028\u2029"), // line breaks to YAML
+		strings.HasPrefix(s, "\n"): // the parser loses it in a block
+		n.Style = yaml.DoubleQuotedStyle
+	case strings.Contains(s, "\n"):
 		n.Style = yaml.LiteralStyle
 	}
 	return n

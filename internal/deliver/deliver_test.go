@@ -402,6 +402,26 @@ func TestDeliver(t *testing.T) {
 			t.Errorf("%d calls, want 1", n)
 		}
 	})
+	story(t, "what a record was written with is on disk before the next one is made", func(t *testing.T, b *bench) {
+		// A crash there loses all that is not: then nobody would know that
+		// the note is ours, and `if: changed` would never write it again.
+		var note store.FieldHead
+		b.crm.fault = func(c connectors.Change) *connectors.Error {
+			if c.Object == "calls" {
+				heads, err := b.ledger.Heads(context.Background(), []store.RecordKey{{Connector: "crm", Object: "contacts", ID: c.Links[0].ID}})
+				if err != nil {
+					t.Error(err)
+				}
+				note = heads[0]["note"]
+			}
+			return nil
+		}
+		seq := b.call("1", 0, func(e *event.Event) { e.Contact.Company = "Probe & Partner" })
+		b.settled(time.Minute)
+		if note.Seq != seq {
+			t.Errorf("when the call was made, the ledger knew of the note %+v, want that of event %d", note, seq)
+		}
+	})
 	story(t, "a mended mapping heals what waits", func(t *testing.T, b *bench) {
 		b.crm.fault = func(c connectors.Change) *connectors.Error {
 			if _, old := c.Fields["title"]; old {

@@ -105,7 +105,7 @@ func (d *Deliverer) followUp(ctx context.Context, setup Setup, events []store.Ev
 			}
 		}
 		for _, a := range again {
-			here := func(e store.Event) bool { return e.Seq == a.Seq }
+			here := func(other store.Event) bool { return other.Seq == a.Seq && a.Seq != e.Seq }
 			if !slices.ContainsFunc(events, here) && !slices.ContainsFunc(replay, func(r store.Requeue) bool { return r.Seq == a.Seq }) {
 				replay = append(replay, a)
 			}

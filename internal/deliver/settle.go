@@ -181,7 +181,8 @@ func (w *wave) keepEach(ctx context.Context, updates []store.Update) error {
 }
 
 // intend keeps the time at which the creation of records begins, before
-// the first byte goes out.
+// the first byte goes out. What earlier steps wrote is kept with it: a delivery
+// that is found with their records done looks at them no more.
 func (w *wave) intend(ctx context.Context, groups []*group) error {
 	now := time.Now()
 	touched := map[*job]*store.Record{}
@@ -204,6 +205,7 @@ func (w *wave) intend(ctx context.Context, groups []*group) error {
 	for j := range maps.Keys(touched) {
 		updates = append(updates, store.Update{Delivery: j.d})
 	}
+	updates[0].Links, updates[0].Heads = w.links, w.heads
 	err := w.t.d.ledger.Settle(ctx, updates)
 	if err != nil {
 		for r := range maps.Values(touched) {

@@ -62,19 +62,19 @@ func (w *wave) prepare() {
 	for _, x := range w.work {
 		j := &job{d: x.Delivery, event: eventIdentity(x.Event)}
 		w.jobs = append(w.jobs, j)
-		plan, err := w.plan(x.Event)
+		plan, call, err := w.plan(x.Event)
 		if err != nil {
 			j.fail(&connectors.Error{Kind: connectors.Invalid, Message: err.Error(), Err: err})
 			continue
 		}
 		j.plan = plan
-		j.d.Records = progress(j.plan, j.d.Records)
+		j.d.Records = progress(j.plan, j.d.Records, call)
 	}
 }
 
-// plan maps one event. A panic is that event's affair: the process, and with it
+// plan maps one event, and gives the id of its call. A panic is that event's affair: the process, and with it
 // all others, goes on.
-func (w *wave) plan(stored store.Event) (plan mapping.Plan, err error) {
+func (w *wave) plan(stored store.Event) (plan mapping.Plan, call string, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			w.t.d.log.Error("mapping panicked", "connector", w.t.name, "event", stored.ID(), "stack", string(debug.Stack()))
@@ -83,22 +83,34 @@ func (w *wave) plan(stored store.Event) (plan mapping.Plan, err error) {
 	}()
 	ev, err := w.setup.Parse(stored)
 	if err != nil {
-		return mapping.Plan{}, err
+		return mapping.Plan{}, "", err
 	}
-	return w.setup.Rules.Plan(ev, w.t.name)
+	if ev.Call != nil {
+		call = ev.Call.ID
+	}
+	plan, err = w.setup.Rules.Plan(ev, w.t.name)
+	return plan, call, err
 }
 
 // progress carries over what earlier attempts did to the records that the
 // plan has still, wherever in it they stand now. What it has no more but was
-// made, or perhaps made, is kept behind them: the rule may come back.
-func progress(p mapping.Plan, before []store.Record) []store.Record {
-	before = slices.Clone(before)
+// made, or perhaps made, is kept behind them: the rule may come back. Where
+// the event turned out to be of another call, the records that have keys are
+// found by them anew; those made for the first call stay that one's.
+func progress(p mapping.Plan, before []store.Record, call string) []store.Record {
+	before = slices.DeleteFunc(slices.Clone(before), func(b store.Record) bool {
+		keyed := slices.ContainsFunc(p.Records, func(r mapping.Record) bool {
+			return len(r.Keys) > 0 && r.Rule == b.Rule && r.Object == b.Object
+		})
+		return keyed && b.Call != "" && b.Call != call
+	})
 	now := make([]store.Record, len(p.Records))
 	for i, r := range p.Records {
-		now[i] = store.Record{Rule: r.Rule, Object: r.Object}
+		now[i] = store.Record{Rule: r.Rule, Object: r.Object, Call: call}
 		same := func(b store.Record) bool { return b.Rule == r.Rule && b.Object == r.Object }
 		if at := slices.IndexFunc(before, same); at >= 0 {
 			now[i] = before[at]
+			now[i].Call = call
 			before = slices.Delete(before, at, at+1)
 		}
 	}

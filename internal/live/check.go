@@ -53,7 +53,9 @@ func (s *survey) write(ctx context.Context, w mapping.Write) {
 		if s.refused(err) {
 			hint := ""
 			if _, there := o.Field(l.Field); !there {
-				hint = s.offer(o.Name, linkField(l))
+				if _, err := s.crm.CheckField(ctx, o.Name, l.Field); l.Field == "" || err == nil || err.Code != connectors.CodeHidden {
+					hint = s.offer(o.Name, linkField(l))
+				}
 			}
 			s.add(l.At.Problem(fmt.Sprintf("%s cannot be linked to %s so: %s", w.Object, l.Object, err.Message), hint))
 		}
@@ -71,7 +73,7 @@ func (s *survey) find(ctx context.Context, o connectors.Object, f mapping.Writte
 		return field, true
 	case !s.refused(err):
 		return field, false
-	case several(err):
+	case several(err), err.Code == connectors.CodeHidden:
 		s.add(f.At.Problem(err.Message, ""))
 		return field, false
 	}

@@ -40,7 +40,9 @@ func Find(ctx context.Context, writes []mapping.Write, accounts []Account) ([]Mi
 	return out, gather(all)
 }
 
-// Create makes a field that Find lists.
+// Create makes a field that Find lists. For as long as patience lasts it waits
+// where the account asks for it, and after a lost answer looks whether the field
+// is there before it asks again: some CRMs take a second one of the same name.
 func (m Missing) Create(ctx context.Context) error {
 	p, ok := m.Account.Connector.(connectors.Provisioner)
 	if !ok {
@@ -48,8 +50,41 @@ func (m Missing) Create(ctx context.Context) error {
 	}
 	ctx, done := context.WithTimeout(ctx, patience)
 	defer done()
-	return p.CreateField(ctx, m.Object, m.Field)
+	for pause, lost := firstPause, false; ; pause *= 2 {
+		err := connectors.AsError(p.CreateField(ctx, m.Object, m.Field))
+		if err == nil || lost && err.Kind == connectors.Conflict && m.there(ctx) {
+			return nil
+		}
+		if err.Kind != connectors.Transient && err.Kind != connectors.RateLimited && err.Kind != connectors.Unknown || err.Park {
+			return err
+		}
+		wait := max(err.Wait, pause)
+		if ends, ok := ctx.Deadline(); ok && time.Until(ends) <= wait {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+		if lost = lost || err.Kind != connectors.RateLimited; lost && m.there(ctx) {
+			return nil
+		}
+	}
 }
+
+// there tells whether the account shows the field.
+func (m Missing) there(ctx context.Context) bool {
+	c, ok := m.Account.Connector.(connectors.Checker)
+	if !ok {
+		return false
+	}
+	_, err := c.CheckField(ctx, m.Object, m.Field.Name)
+	return err == nil
+}
+
+// firstPause is before the second try at a field, where the account says nothing.
+const firstPause = time.Second
 
 // want is one missing field with every rule's use of it.
 type want struct {
@@ -73,9 +108,15 @@ func (s *survey) missing(ctx context.Context) []Missing {
 		wants = append(wants, &want{object: object, name: name, at: at})
 		return wants[len(wants)-1]
 	}
-	lacks := func(object, name string) bool {
+	lacks := func(object, name string) (lacking bool, manual string) {
 		_, err := s.crm.CheckField(ctx, object, name)
-		return s.refused(err) && !several(err)
+		if !s.refused(err) || several(err) {
+			return false, ""
+		}
+		if err.Code == connectors.CodeHidden {
+			manual = err.Message
+		}
+		return true, manual
 	}
 	for _, w := range s.writes {
 		if s.unread[w.Object] {
@@ -89,15 +130,24 @@ func (s *survey) missing(ctx context.Context) []Missing {
 		}
 		key := keyOf(w)
 		for _, f := range w.Fields {
-			if f.Name != connectors.ID && lacks(w.Object, f.Name) {
+			if f.Name == connectors.ID {
+				continue
+			}
+			if lacking, manual := lacks(w.Object, f.Name); lacking {
 				missing := get(w.Object, f.Name, f.At)
+				missing.manual = manual
 				missing.uses = append(missing.uses, f)
 				missing.key = missing.key || f.Name == key
 			}
 		}
 		for _, l := range w.Links {
-			if f := linkField(l); f.Name != "" && s.schema[l.Object].Name != "" && lacks(w.Object, f.Name) {
-				get(w.Object, f.Name, l.At).link = f
+			f := linkField(l)
+			if f.Name == "" || s.schema[l.Object].Name == "" {
+				continue
+			}
+			if lacking, manual := lacks(w.Object, f.Name); lacking {
+				missing := get(w.Object, f.Name, l.At)
+				missing.link, missing.manual = f, manual
 			}
 		}
 	}
@@ -119,7 +169,10 @@ func (s *survey) proposed(w *want) Missing {
 		m.Field = wanted(w.name, w.uses, w.key)
 	}
 	p, ok := s.Connector.(connectors.Provisioner)
-	if !ok {
+	switch {
+	case w.manual != "":
+		return m
+	case !ok:
 		m.Manual = "crmsyncd makes no fields in this CRM; make it there"
 		return m
 	}

@@ -32,6 +32,9 @@ type Source struct {
 	// Guard is whom to admit; nil: everybody that Source proves. Where it asks
 	// for no token, /hooks/{source}/{token} does not exist.
 	Guard *sources.Guard
+	// Apart says that nothing proves who sends: what comes is never taken for
+	// what another source of the vendor may send.
+	Apart bool
 	// MaxBody is the size of the largest body in bytes; 0: that of Limits.
 	MaxBody int64
 	// Rate limits authentic requests; nil: no limit.
@@ -171,7 +174,7 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 		a.allow = http.MethodPost
 		return src.Name, a
 	case !src.takes(req.Header["Content-Type"]):
-		return src.Name, refused(http.StatusUnsupportedMediaType, "content_type", "content type not supported, send application/json")
+		return src.Name, refused(http.StatusUnsupportedMediaType, "content_type", "content type not supported, send "+src.types())
 	case !isPlain(req.Header["Content-Encoding"]):
 		return src.Name, refused(http.StatusUnsupportedMediaType, "content_encoding", "content encoding not supported")
 	}
@@ -193,6 +196,9 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 			return src.Name, failed("busy", 1)
 		}
 	}
+	if strings.HasPrefix(req.Header.Get("Content-Type"), ownTypes) {
+		req.Header.Set("Content-Type", "application/json") // only we write those
+	}
 	request := &sources.Request{
 		Method: req.Method, Token: token, Header: req.Header, Body: body,
 		Remote: sender(req, r.TrustedProxies), At: at.UTC().Truncate(time.Microsecond), URL: r.address(req),
@@ -212,7 +218,7 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 	}
 	a = r.keep(req.Context(), src, request)
 	if answerer, ok := src.Source.(sources.Answerer); ok && a.status == http.StatusOK {
-		a.contentType, a.body = answerer.Answer(request)
+		a.contentType, a.body = answerer.Answer(src.addressed(request))
 	}
 	return src.Name, a
 }
@@ -221,6 +227,7 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 // the word in the answer, never whether the sender is told to come again.
 func (r *Receiver) keep(ctx context.Context, src Source, request *sources.Request) answer {
 	parsed := r.parse(src, request)
+	parsed.ContentKey = src.Key(parsed.ContentKey)
 	// A sender that hangs up must not take its event with it: it would only
 	// come again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.StoreTime)

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -514,5 +515,59 @@ func TestForwardedAddressesOfStrangersAreNotBelieved(t *testing.T) {
 	b := newBench(t, func(o *receiver.Options) { o.TrustedProxies = nil })
 	if res, _ := b.do(t, "POST", "/hooks/agents/t0ken", "{}", http.Header{"X-Forwarded-For": {"192.0.2.7"}}); res.StatusCode != 403 {
 		t.Errorf("got %d, want 403", res.StatusCode)
+	}
+}
+
+// asked is a source whose vendor is told the address to come back to.
+type asked struct{ unsigned }
+
+func (asked) Answer(r *sources.Request) (contentType string, body []byte) {
+	text, _ := json.Marshal(map[string]string{"address": r.URL.String(), "token": r.Token})
+	return "application/json", text
+}
+
+// takesForms also takes forms.
+type takesForms struct{ unsigned }
+
+func (takesForms) Takes(mediaType string) bool { return mediaType == sources.FormType }
+
+func TestAnAnswerHoldsTheTokenThatTheRequestShowed(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *receiver.Options) {
+		guard, err := sources.NewGuard([]string{"n3w", "t0ken%"}, "", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := o.Sources()
+		all["asked"] = receiver.Source{Name: "asked", Vendor: "sipgate", Source: asked{}, Guard: guard}
+		o.PublicURL = &url.URL{Scheme: "https", Host: "hooks.example.com", Path: "/in"}
+	})
+	const want = `{"address":"https://hooks.example.com/in/hooks/asked/t0ken%25","token":"t0ken%"}`
+	for path, h := range map[string]http.Header{
+		"/hooks/asked/t0ken%25": {},
+		"/hooks/asked":          {"X-Token": {"t0ken%"}},
+	} {
+		h.Set("Content-Type", "application/json")
+		if res, got := b.do(t, "POST", path, "{}", h); res.StatusCode != 200 || got != want {
+			t.Errorf("%s: got %d %s, want %s", path, res.StatusCode, got, want)
+		}
+	}
+	if res, _ := b.do(t, "POST", "/hooks/asked/other", "{}", http.Header{"X-Token": {"n3w"}}); res.StatusCode != 401 {
+		t.Errorf("a wrong token in the path with a right one in a header: got %d, want 401", res.StatusCode)
+	}
+}
+
+func TestARefusedTypeIsToldWhatIsTaken(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *receiver.Options) {
+		o.Sources()["forms"] = receiver.Source{Name: "forms", Vendor: "sipgate", Source: takesForms{}}
+	})
+	for name, want := range map[string]string{
+		"telli": `{"error":"content type not supported, send application/json"}`,
+		"forms": `{"error":"content type not supported, send application/json or application/x-www-form-urlencoded"}`,
+	} {
+		if res, got := b.do(t, "POST", "/hooks/"+name, "x", http.Header{"Content-Type": {"text/plain"}}); res.StatusCode != 415 || got != want {
+			t.Errorf("%s: got %d %s, want %s", name, res.StatusCode, got, want)
+		}
 	}
 }

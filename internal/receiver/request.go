@@ -61,6 +61,14 @@ func (s Source) takes(values []string) bool {
 	return kind == "application/json" || kind == "text/json" || strings.HasSuffix(kind, "+json") || typed != nil && typed.Takes(kind)
 }
 
+// types names what takes accepts, for senders of something else.
+func (s Source) types() string {
+	if typed, ok := s.Source.(sources.Typed); ok && typed.Takes(sources.FormType) {
+		return "application/json or " + sources.FormType
+	}
+	return "application/json"
+}
+
 // address is the URL as the sender called it: what a proxy in front changed of
 // it is put back from PublicURL or, where the proxy is trusted, from what it says.
 func (r *Receiver) address(req *http.Request) *url.URL {
@@ -81,6 +89,23 @@ func (r *Receiver) address(req *http.Request) *url.URL {
 		}
 	}
 	return &u
+}
+
+// addressed is a request as a source answers it: one that showed its token in a
+// header gets it into its address, so that a sender that is told to come again
+// there, where it may send no header, is admitted.
+func (s Source) addressed(r *sources.Request) *sources.Request {
+	if s.Guard == nil || r.Token != "" {
+		return r
+	}
+	token := s.Guard.Admitted(r)
+	if token == "" {
+		return r
+	}
+	out, u := *r, *r.URL
+	u.Path, u.RawPath = u.Path+"/"+token, u.EscapedPath()+"/"+url.PathEscape(token)
+	out.Token, out.URL = token, &u
+	return &out
 }
 
 func isPlain(encodings []string) bool {

@@ -22,16 +22,32 @@ func Stored(source, vendor string, origin event.Origin, request *sources.Request
 	out := store.Event{
 		Source: source, Vendor: vendor, Type: e.Type, Origin: e.Origin, OccurredAt: e.OccurredAt, ReceivedAt: e.ReceivedAt,
 		Rank: e.Rank(), Lane: bounded(e.Lane()), DeliveryID: bounded(p.DeliveryID), ContentKey: bounded(p.ContentKey), Problem: p.Problem,
-		ContentType: bounded(request.Header.Get("Content-Type")), Body: request.Body,
+		ContentType: bounded(request.Header.Get("Content-Type")), Body: request.Body, Sense: p.Sense,
 	}
 	for _, c := range p.Calls {
 		out.Calls = append(out.Calls, bounded(c))
 		out.Ended = e.Type == event.CallEnded || e.Call != nil && e.Call.Status == event.Merged
 	}
+	if keys := p.Alike.Keys(); len(keys) > 0 && p.Problem == "" {
+		// The first of Calls is what runs on: a call that one event tells does not.
+		out.Ended = out.Ended || len(p.Calls) == 0
+		out.Calls = append(out.Calls, keys...)
+	}
 	if out.Lane == "" {
 		out.Lane = source + ":event:" + alone(p, request.Body)
 	}
 	return out
+}
+
+// ownTypes is how the content types of payloads begin that crmsyncd makes.
+const ownTypes = "application/vnd.crmsyncd."
+
+// Key is the content key of an event of the source, by what it says of itself.
+func (s Source) Key(content string) string {
+	if s.Apart && content != "" {
+		return "unproven:" + s.Name + ":" + content
+	}
+	return content
 }
 
 // alone names a lane of its own for an event that names no contact.

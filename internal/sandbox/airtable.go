@@ -111,6 +111,10 @@ func (a *airtable) answer(c *call) answer {
 	if len(s) < 2 || s[0] != "v0" {
 		return atNotFound().answer()
 	}
+	if len(c.body) > 0 && !c.sendsJSON() {
+		// Airtable takes the body for a form then, in which it finds nothing.
+		return atInvalid("INVALID_REQUEST_MISSING_FIELDS", "Could not find field \"fields\" in the request body").answer()
+	}
 	if s[1] == "meta" {
 		return a.meta(c, s[2:])
 	}

@@ -19,6 +19,9 @@ Notes: multilineText
 Do not call: checkbox
 Tags: multipleSelects
 Calls: multipleRecordLinks Calls.Contact
+respondio_contact_id: singleLineText
+Lifecycle: singleLineText
+Conversations: multipleRecordLinks Conversations.Contact
 `
 
 const atCalls = `
@@ -37,9 +40,19 @@ Appointment: dateTime
 Agent: singleLineText
 From: phoneNumber
 To: phoneNumber
+Call back: checkbox
 `
 
-var atSeedTables = []struct{ name, lines string }{{"Contacts", atContacts}, {"Calls", atCalls}}
+const atConversations = `
+Conversation ID: singleLineText
+Contact: multipleRecordLinks Contacts.Conversations
+Category: singleLineText
+Summary: multilineText
+Agent: singleLineText
+Closed at: dateTime
+`
+
+var atSeedTables = []struct{ name, lines string }{{"Contacts", atContacts}, {"Calls", atCalls}, {"Conversations", atConversations}}
 
 func atSeedNames(object string) bool {
 	for _, t := range atSeedTables {

@@ -119,6 +119,9 @@ func (h *hubspot) limitHeaders(to http.Header) {
 // it (/crm/v3/objects/…).
 func (h *hubspot) route(c *call) answer {
 	s := c.segments
+	if len(c.body) > 0 && !c.sendsJSON() {
+		return hsErr(http.StatusUnsupportedMediaType, "UNSUPPORTED_MEDIA_TYPE", "HTTP 415 Unsupported Media Type").answer()
+	}
 	if rest, ok := hsSchemaPath(s); ok {
 		return h.schemaPaths(c, rest)
 	}

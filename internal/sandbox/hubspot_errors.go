@@ -123,6 +123,9 @@ func hsBadValues(problems []hsProblem) *hsError {
 }
 
 func hsContactExists(id string) *hsError {
+	if id == "" { // of the same batch, which has no ids yet
+		return hsErr(http.StatusConflict, "CONFLICT", "Contact already exists.")
+	}
 	return hsErr(http.StatusConflict, "CONFLICT", "Contact already exists. Existing ID: %s", id)
 }
 

@@ -161,16 +161,21 @@ func (p *pipedrive) route(c *call) answer {
 		return p.fieldPaths(c, version, area, rest)
 	case area == "users" && version == "v1":
 		return p.userPaths(c, rest)
-	case area == "activityTypes" && version == "v1" && len(rest) == 0 && c.method == http.MethodGet:
+	case (area == "activityTypes" || area == "leadLabels") && version == "v1" && len(rest) == 0 && c.method != http.MethodGet:
+		return pdWrongMethod().answer()
+	case area == "activityTypes" && version == "v1" && len(rest) == 0:
 		return pdData(http.StatusOK, p.types, nil)
-	case area == "leadLabels" && version == "v1" && len(rest) == 0 && c.method == http.MethodGet:
+	case area == "leadLabels" && version == "v1" && len(rest) == 0:
 		return pdData(http.StatusOK, pdLeadLabels, nil)
 	}
 	o := p.object(area)
 	switch {
 	case o == nil:
 		return pdUnknownPath().answer()
-	case version == "v2" && o.search != "" && len(rest) == 1 && rest[0] == "search" && c.method == http.MethodGet:
+	case version == "v2" && o.search != "" && len(rest) == 1 && rest[0] == "search":
+		if c.method != http.MethodGet {
+			return pdWrongMethod().answer()
+		}
 		return p.searchObject(c, o)
 	case version != o.version:
 		return pdUnknownPath().answer()

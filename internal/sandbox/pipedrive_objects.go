@@ -14,7 +14,10 @@ import (
 
 // objectPaths serves the list and the records of an object.
 func (p *pipedrive) objectPaths(c *call, o *pdObject, rest []string) answer {
-	if len(rest) == 2 && o.name == "callLogs" && rest[1] == "recordings" && c.method == http.MethodPost {
+	if len(rest) == 2 && o.name == "callLogs" && rest[1] == "recordings" {
+		if c.method != http.MethodPost {
+			return pdWrongMethod().answer()
+		}
 		return p.attach(c, o, rest[0])
 	}
 	if len(rest) > 1 {
@@ -27,6 +30,9 @@ func (p *pipedrive) objectPaths(c *call, o *pdObject, rest []string) answer {
 		case http.MethodPost:
 			return p.add(c, o)
 		}
+		return pdWrongMethod().answer()
+	}
+	if c.method != http.MethodGet && c.method != http.MethodDelete && (c.method != o.update || o.update == "") {
 		return pdWrongMethod().answer()
 	}
 	r := o.byID[rest[0]]

@@ -155,6 +155,7 @@ var pdCustoms = map[string][][3]string{
 		{"Call window", "time", ""},
 		{"Region", "varchar", ""},
 		{"region", "varchar", ""}, // Pipedrive allows two fields of one name
+		{"respond.io contact id", "varchar", ""},
 	},
 	"organizations": {{"Customer number", "varchar", ""}},
 	"deals":         {{"Telli contact id", "varchar", ""}, {"Source", "enum", "Phone|Web"}},

@@ -247,7 +247,7 @@ func (f *pdField) picked(v any) any {
 
 // pdDecode reads the body of a write.
 func pdDecode(c *call) (map[string]any, *pdErr) {
-	if !strings.HasPrefix(c.header.Get("Content-Type"), "application/json") {
+	if !c.sendsJSON() {
 		return nil, pdError(http.StatusUnsupportedMediaType, "Unsupported Media Type")
 	}
 	body, err := decodeFields(c.body)

@@ -212,7 +212,7 @@ func sfPerson() []*sfField {
 		sfTyped("Phone", "phone", 40), sfTyped("MobilePhone", "phone", 40), sfArea("Description", 32000), sfOwner(),
 		sfPicklist("LeadSource", false, "Web", "Phone Inquiry", "Partner Referral", "Purchased List", "Other"),
 		sfTyped("DoNotCall", "boolean", 0).defaults(false), sfTyped("HasOptedOutOfEmail", "boolean", 0).defaults(false),
-		sfKey("Telli_Contact_Id__c"),
+		sfKey("Telli_Contact_Id__c"), sfKey("Respondio_Contact_Id__c"),
 		sfPicklist("Telli_Status__c", true, "new=New", "pending=Pending", "reached=Reached", "not_reached=Not reached", "closed=Closed"),
 		sfTyped("Telli_Reached_At__c", "datetime", 0),
 	}

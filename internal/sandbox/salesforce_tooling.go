@@ -43,9 +43,39 @@ type sfMetadata struct {
 	} `json:"valueSet"`
 }
 
-// toolingPaths serves the one thing of the Tooling API that is emulated: new
-// custom fields.
+// sfCustomFields is the one query of the Tooling API that is emulated.
+var sfCustomFields = regexp.MustCompile(`^SELECT Id FROM CustomField WHERE (TableEnumOrId|EntityDefinition\.QualifiedApiName) = '([A-Za-z0-9_]+)' AND DeveloperName = '([A-Za-z0-9_]+)'$`)
+
+// toolingQuery answers with a custom field also if nobody was given it: the
+// setup shows them all.
+func (s *salesforce) toolingQuery(c *call) answer {
+	if c.method != http.MethodGet {
+		return sfWrongMethod(c.method).answer()
+	}
+	m := sfCustomFields.FindStringSubmatch(c.query.Get("q"))
+	if m == nil {
+		return sfBad("MALFORMED_QUERY", "the sandbox knows no such query of the Tooling API").answer()
+	}
+	rows := []any{}
+	for _, o := range s.owners(m[2]) {
+		if m[1] == "TableEnumOrId" && strings.HasSuffix(m[2], "__c") {
+			break // whose id it would be
+		}
+		if o.unseen(m[3]+"__c") != nil || o.field(m[3]+"__c") != nil {
+			url := "/services/data/v68.0/tooling/sobjects/CustomField/00N000000000001AAA"
+			rows = append(rows, map[string]any{"attributes": map[string]string{"type": "CustomField", "url": url}, "Id": "00N000000000001AAA"})
+			break // tasks and events have it together
+		}
+	}
+	return jsonAnswer(http.StatusOK, map[string]any{"size": len(rows), "totalSize": len(rows), "done": true, "queryLocator": nil, "entityTypeName": "CustomField", "records": rows})
+}
+
+// toolingPaths serves what of the Tooling API is emulated: new custom fields,
+// and whether there is one.
 func (s *salesforce) toolingPaths(c *call, rest []string) answer {
+	if len(rest) == 1 && rest[0] == "query" {
+		return s.toolingQuery(c)
+	}
 	if len(rest) != 2 || rest[0] != "sobjects" || rest[1] != "CustomField" {
 		return sfNoResource().answer()
 	}

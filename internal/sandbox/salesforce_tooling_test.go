@@ -3,6 +3,7 @@ package sandbox
 import (
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -22,6 +23,9 @@ func TestSalesforceShowsANewFieldToNobodyUntilItIsGranted(t *testing.T) {
 		return w.Code, w.Body.String()
 	}
 	const tooling, grant = "data/v68.0/tooling/sobjects/CustomField", "data/v68.0/sobjects/FieldPermissions"
+	query := func(where string) string {
+		return "data/v68.0/tooling/query?q=" + url.QueryEscape("SELECT Id FROM CustomField WHERE "+where)
+	}
 	field := func(name, metadata string) string { return `{"FullName":"` + name + `","Metadata":{` + metadata + `}}` }
 	for _, c := range []struct {
 		name, method, path, body string
@@ -42,6 +46,9 @@ func TestSalesforceShowsANewFieldToNobodyUntilItIsGranted(t *testing.T) {
 		{"the right", "POST", grant, `{"ParentId":"0PS","SobjectType":"Task","Field":"Task.X__c","PermissionsRead":true,"PermissionsEdit":true}`, 201, `"success":true`},
 		{"it can be written", "POST", "data/v68.0/sobjects/Task", `{"X__c":"2026-11-21"}`, 201, `"success":true`},
 		{"the other object has no right yet", "GET", "data/v68.0/sobjects/Event/describe", "", 200, ""},
+		{"the setup shows it", "GET", query("TableEnumOrId = 'Activity' AND DeveloperName = 'X'"), "", 200, `"totalSize":1`},
+		{"and no other", "GET", query("TableEnumOrId = 'Activity' AND DeveloperName = 'Y'"), "", 200, `"totalSize":0`},
+		{"another query", "GET", query("DeveloperName = 'X'"), "", 400, "MALFORMED_QUERY"},
 		{"only new fields are emulated", "GET", tooling, "", 405, ""},
 	} {
 		status, body := ask(c.method, c.path, c.body)

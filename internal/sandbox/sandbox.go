@@ -3,6 +3,7 @@ package sandbox
 import (
 	"errors"
 	"io"
+	"mime"
 	"net/http"
 	"net/url"
 	"strings"
@@ -99,6 +100,12 @@ type call struct {
 	partial  *Fault // the fault that makes one input of a batch fail, or nil
 }
 
+// sendsJSON tells whether the body says that it is JSON.
+func (c *call) sendsJSON() bool {
+	kind, _, err := mime.ParseMediaType(c.header.Get("Content-Type"))
+	return err == nil && kind == "application/json"
+}
+
 // answer is one response. A nil body is no body.
 type answer struct {
 	status int
@@ -134,6 +141,9 @@ func New(o Options) *Sandbox {
 		{name: "salesforce", vendor: newSalesforce(o)},
 		{name: "pipedrive", vendor: newPipedrive(o)},
 		{name: "telli", vendor: newTelli(o)},
+		{name: "respondio", vendor: newRespondio(o)},
+		{name: "voipgrid", vendor: newVoipgrid(o)},
+		{name: "sipgate", vendor: newSipgate(o)},
 	}
 	for i := range s.vendors {
 		s.vendors[i].mu = new(sync.Mutex)

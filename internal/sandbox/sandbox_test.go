@@ -65,6 +65,9 @@ func (r *rig) do(method, path, body string) reply {
 	r.t.Helper()
 	req := httptest.NewRequest(method, path, strings.NewReader(body))
 	req.Header.Set("Authorization", "Bearer t")
+	if body != "" {
+		req.Header.Set("Content-Type", "application/json")
+	}
 	return r.send(req)
 }
 
@@ -286,6 +289,7 @@ func TestFaultsOnTheWire(t *testing.T) {
 			t.Fatal(err)
 		}
 		req.Header.Set("Authorization", "Bearer t")
+		req.Header.Set("Content-Type", "application/json")
 		resp, err := server.Client().Do(req)
 		if err == nil {
 			_, _ = io.Copy(io.Discard, resp.Body)
@@ -328,6 +332,7 @@ func TestConcurrentUse(t *testing.T) {
 				}
 				req := httptest.NewRequest("POST", "/hubspot/crm/v3/objects/contacts", strings.NewReader(`{"properties":{"firstname":"x"}}`))
 				req.Header.Set("Authorization", "Bearer t")
+				req.Header.Set("Content-Type", "application/json")
 				r.s.ServeHTTP(httptest.NewRecorder(), req)
 			}
 		})

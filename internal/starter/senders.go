@@ -12,9 +12,11 @@ type Sender struct {
 	Label    string // for people
 	Settings string // its block in config.yaml
 	Secrets  []Secret
+	Note     string // what the head of the mapping says about it
 	Sample   string // a made-up payload that crmsyncd explain knows; "" if there is none
 
 	Token    bool // the address ends in a token
+	Address  bool // signs the address that it calls
 	Mail     bool // payloads name e-mail addresses
 	Named    bool // payloads name first and last names
 	Statuses bool // tells contact.status_changed
@@ -52,6 +54,7 @@ var senders = []Sender{
 		Name: "sipgate", Label: "sipgate", Sample: "agent_call", Token: true, Mail: true,
 		Settings: "type: sipgate\ntoken: ${SIPGATE_TOKEN}                       # the end of the address; sipgate's AI products sign nothing\n",
 		Secrets:  []Secret{{"SIPGATE_TOKEN", "make one: openssl rand -hex 24", "for-trying-out-0123456789abcdef-0123456789abcdef"}},
+		Note:     "Name des Anrufers, E-Mail and Firma are questions of the AI agent: write your own agent's in their place.",
 		FullName: `call.answers["Name des Anrufers"] ?? contact.full_name ?? contact.phone ?? "unknown"`,
 		LastName: `call.answers["Name des Anrufers"] ?? contact.full_name ?? contact.phone`,
 		Email:    `contact.email ?? call.answers["E-Mail"]`,
@@ -84,7 +87,7 @@ func Senders() []Sender {
 func preset(name, label string) Sender {
 	env := strings.ToUpper(name) + "_SECRET"
 	return Sender{
-		Name: name, Label: label, Mail: true, Named: true,
+		Name: name, Label: label, Mail: true, Named: true, Address: name == "twilio" || name == "justcall",
 		Settings: "type: webhook\npreset: " + name + "\nsecret: ${" + env + "}\n",
 		Secrets:  []Secret{{env, "docs/any-vendor.md says where " + label + " shows it", "secret-for-trying-out-0123456789"}},
 	}

@@ -71,7 +71,7 @@ func Make(c Choice) (map[string]string, error) {
 		labels = append(labels, crm.Label)
 	}
 	d.CRMLabels = strings.Join(labels, " and ")
-	t := template.New("").Delims("<<", ">>").Funcs(template.FuncMap{"indent": indent})
+	t := template.New("").Delims("<<", ">>").Funcs(template.FuncMap{"indent": indent, "formula": formula})
 	if _, err := t.ParseFS(files, "templates/*.yaml"); err != nil {
 		return nil, fmt.Errorf("starter: %w", err)
 	}
@@ -101,9 +101,11 @@ func Make(c Choice) (map[string]string, error) {
 	d.Cases = strings.TrimRight(string(text), "\n")
 	out := map[string]string{}
 	for _, name := range Names {
-		if out[name], err = run(t, name, d); err != nil {
+		text, err := run(t, name, d)
+		if err != nil {
 			return nil, err
 		}
+		out[name] = strings.TrimRight(text, "\n") + "\n"
 	}
 	return out, nil
 }
@@ -119,6 +121,15 @@ func run(t *template.Template, name string, d data) (string, error) {
 func indent(n int, s string) string {
 	pad := strings.Repeat(" ", n)
 	return pad + strings.ReplaceAll(strings.TrimSuffix(s, "\n"), "\n", "\n"+pad) + "\n"
+}
+
+// formula writes a formula as a value within { }, in quotes where it needs them.
+func formula(parts ...string) string {
+	s := "=" + strings.Join(parts, "")
+	if strings.ContainsAny(s, " ,[]{}#:\"'") {
+		return "'" + strings.ReplaceAll(s, "'", "''") + "'"
+	}
+	return s
 }
 
 // FindSender finds a sender by its name.

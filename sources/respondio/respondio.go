@@ -4,6 +4,7 @@
 package respondio
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base64"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -27,10 +29,11 @@ const maxKeys = 64
 
 // Config is a source of type respondio in config.yaml.
 type Config struct {
-	SigningKeys []config.Secret `yaml:"signing_keys,required" doc:"signing keys of the webhooks; each webhook, and so each event, has its own"`
-	APIToken    config.Secret   `yaml:"api_token" doc:"token of respond.io's developer API, for asking respond.io what webhooks did not say"`
-	BaseURL     string          `yaml:"base_url" doc:"address of respond.io's API; default https://api.respond.io/v2"`
-	Country     string          `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
+	SigningKeys       []config.Secret `yaml:"signing_keys,required" doc:"signing keys of the webhooks; each webhook, and so each event, has its own"`
+	APIToken          config.Secret   `yaml:"api_token" doc:"token of respond.io's developer API, for asking respond.io what webhooks did not say"`
+	BaseURL           string          `yaml:"base_url" doc:"address of respond.io's API; default https://api.respond.io/v2"`
+	RequestsPerSecond float64         `yaml:"requests_per_second" doc:"requests to respond.io's API in a second at most; default 2"`
+	Country           string          `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
 }
 
 // Source is one respond.io workspace.
@@ -38,6 +41,7 @@ type Source struct {
 	name    string
 	country string
 	keys    [][]byte
+	client  *httpx.Client // nil where the settings hold no token
 }
 
 var (
@@ -69,7 +73,9 @@ func New(name string, cfg Config, country string) (*Source, error) {
 	if cfg.Country != "" {
 		s.country = strings.ToUpper(cfg.Country)
 	}
-	return s, nil
+	var err error
+	s.client, err = newClient(cfg)
+	return s, err
 }
 
 // signatureHeader carries the base64 of HMAC-SHA256 over the body.
@@ -140,6 +146,9 @@ func (*Source) Warning(reason string) string {
 // with the contact that they name.
 func (s *Source) Parse(r *sources.Request) sources.Parsed {
 	p := sources.Parsed{Event: &event.Event{Type: event.Unknown, Source: s.name, Vendor: Vendor}}
+	if text, ok := stringify(r.Body); ok && !bytes.Equal(text, r.Body) {
+		p.Sense = text // its signature fits every spelling
+	}
 	doc, err := sources.ReadJSON(r.Body)
 	switch {
 	case err != nil:

@@ -184,7 +184,7 @@ func TestParse(t *testing.T) {
 		got  func(sources.Parsed) any
 		want any
 	}{
-		{"contact.created", of("contact.created", ""), typeAndKey, "contact.created respondio:event:contact.created:e1"},
+		{"contact.created", of("contact.created", ""), typeAndKey, "contact.created respondio:contact:7:created"},
 		{"contact.updated", of("contact.updated", ""), typeAndKey, "contact.updated respondio:event:contact.updated:e1"},
 		{"contact.assignee.updated", of("contact.assignee.updated", ""), typeAndKey, "contact.owner_changed respondio:event:contact.assignee.updated:e1"},
 		{"conversation.assignee.changed", of("conversation.assignee.changed", ""), typeAndKey, "contact.owner_changed respondio:event:conversation.assignee.changed:e1"},
@@ -214,6 +214,8 @@ func TestParse(t *testing.T) {
 		{"added", of("contact.tag.updated", `,"tag":"hot","action":"added"`), details, "tag=hot tag_action=add"},
 		{"the name tells", of("contact.tag.added", `,"tag":"hot"`), details, "tag=hot tag_action=add"},
 		{"the name tells of a removal", of("contact.tag.removed", `,"tag":{"id":1,"name":"hot"},"action":"updated"`), details, "tag=hot tag_action=remove"},
+		{"the last tag removed", strings.Replace(of("contact.tag.removed", `,"tag":"hot"`), `"contact":{`, `"contact":{"tags":[],`, 1), details, "tag=hot tag_action=remove tags_removed=true"},
+		{"a tag removed of which nothing is said but its name", strings.Replace(of("contact.tag.removed", `,"tag":"hot"`), `"contact":{`, `"contact":{"tags":null,`, 1), details, "tag=hot tag_action=remove"},
 		{"nothing tells", of("contact.tag.updated", `,"tag":"hot","action":"updated"`), details, "tag=hot"},
 		{"all tags", contact(`"tags":["a",{"id":2,"name":"b"},null,""]`), tags, "a b"},
 
@@ -281,6 +283,8 @@ func TestParse(t *testing.T) {
 		{"no status", call(`"x":1`), callStatus, "unknown "},
 		{"incoming", call(`"direction":"incoming"`), callDirection, "inbound"},
 		{"outbound", call(`"direction":"Outbound"`), callDirection, "outbound"},
+		{"no direction", call(`"x":1`), callDirection, "unknown"},
+		{"a direction that is null", call(`"direction":null`), callDirection, "unknown"},
 		{"another direction", call(`"direction":"both"`), callDirection, "unknown"},
 		{"seconds", call(`"start_time":1772620000,"end_time":1772620187,"durationSeconds":180`), times, "2026-03-04T10:26:40Z 2026-03-04T10:29:47Z 180"},
 		{"milliseconds, and no duration", call(`"start_time":1772620000000,"end_time":1772620187500`), times, "2026-03-04T10:26:40Z 2026-03-04T10:29:47.5Z 187.5"},
@@ -440,6 +444,34 @@ func BenchmarkReceive(b *testing.B) {
 	for b.Loop() {
 		if s.Authenticate(r) != nil || s.Parse(r).Problem != "" {
 			b.Fatal("not understood")
+		}
+	}
+}
+
+// Its signature fits every spelling of a payload: another spelling must not be
+// another payload.
+func TestEverySpellingMakesTheSameSense(t *testing.T) {
+	t.Parallel()
+	compact := []byte(`{"event_type":"contact.updated","event_id":"e1","contact":{"id":42,"tags":["a"]}}`)
+	s := source(t)
+	sense := func(body []byte) string {
+		p := s.Parse(&sources.Request{Body: body, At: at})
+		if p.Sense == nil {
+			return string(body)
+		}
+		return string(p.Sense)
+	}
+	for _, body := range []string{string(compact) + "  ", strings.ReplaceAll(string(compact), ":", " : "), strings.Replace(string(compact), "42", "42.0", 1)} {
+		r := &sources.Request{Header: http.Header{}, Body: compact, At: at}
+		if err := s.Sign(r, "", at); err != nil {
+			t.Fatal(err)
+		}
+		r.Body = []byte(body)
+		if err := s.Authenticate(r); err != nil {
+			t.Fatalf("the signature does not fit %s: %v", body, err)
+		}
+		if got := sense([]byte(body)); got != sense(compact) {
+			t.Errorf("%s has the sense %s", body, got)
 		}
 	}
 }

@@ -168,9 +168,10 @@ func (w *payload) call(e *event.Event, now time.Time) (occurrence, problem strin
 	return "call:" + c.ID + ":ended", ""
 }
 
+// direction is the common word, unknown where none is there.
 func direction(word string) string {
 	switch word {
-	case "", "inbound", "outbound", "internal":
+	case "inbound", "outbound", "internal":
 		return word
 	case "incoming", "in":
 		return "inbound"

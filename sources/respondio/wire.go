@@ -86,9 +86,23 @@ func (w *payload) tell(e *event.Event, now time.Time) (occurrence, problem strin
 		if m := sources.ReadMoment(w.get("contact"), "created_at"); m.Problem(now) == "" {
 			e.OccurredAt = m.Time
 		}
+		if contact.ID != "" { // it is made once, whichever way that is told
+			return "contact:" + contact.ID + ":created", ""
+		}
+	case event.ContactUpdated:
+		// What was read from the API says when; webhooks do not.
+		if m := sources.ReadMoment(w.top, "read_at"); m.Name != "" && m.Problem(now) == "" && contact.ID != "" {
+			e.OccurredAt = m.Time
+			return "contact:" + contact.ID + ":read:" + m.Time.UTC().Format(time.RFC3339), ""
+		}
 	case event.ContactTagChanged:
 		detail(contact, "tag", name(w.get("tag")))
 		detail(contact, "tag_action", w.tagAction())
+		// In the model no tags are tags that are not known: that the last one
+		// went has to be said beside them.
+		if tags := w.get("contact").Get("tags"); tags.IsArray() && len(contact.Tags) == 0 {
+			detail(contact, "tags_removed", true)
+		}
 	case event.ContactLifecycleChanged:
 		w.lifecycle(contact)
 	}

@@ -7,11 +7,10 @@ import (
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
-// direction is the common word; sipgate's products have several.
+// direction is the common word, unknown where none is there; sipgate's products
+// have several.
 func direction(word string) string {
 	switch {
-	case word == "":
-		return ""
 	case word == "in" || strings.HasPrefix(word, "inbound") || strings.HasPrefix(word, "incoming"):
 		return "inbound"
 	case strings.HasPrefix(word, "out"):

@@ -40,6 +40,7 @@ func TestPush(t *testing.T) {
 		{"another cause", "event=hangup&cause=flood" + in, statusAndReason, "call.ended unknown flood"},
 		{"no cause", "event=hangup" + in, statusAndReason, "call.ended unknown "},
 
+		{"no direction", "event=newCall&callId=7", func(p sources.Parsed) any { return p.Event.Call.Direction }, "unknown"},
 		{"an id", "event=newCall&callId=7", ids, "7 7 sipgate:push:7:newcall"},
 		{"a leg of another call", "event=newCall&callId=9&origCallId=7", ids, "7 7,9 sipgate:push:9:newcall"},
 		{"the end of a leg", "event=hangup&callId=9&origCallId=7", ids, "7 7,9 sipgate:push:9:hangup"},
@@ -48,6 +49,8 @@ func TestPush(t *testing.T) {
 		{"the caller", "event=newCall" + in, phone, "+493023125042"},
 		{"the callee", "event=newCall" + out, phone, "+493023125042"},
 		{"a withheld number", "event=newCall&callId=7&direction=in&from=anonymous&to=493023125900", phone, nil},
+		{"a number withheld as zeros", "event=newCall&callId=7&direction=in&from=00000000&to=493023125900", phone, nil},
+		{"a number withheld as ANONYMOUS on the keys", "event=newCall&callId=7&direction=in&from=49266696687&to=493023125900", phone, nil},
 		{"users whose phones ring are no agents", "event=newCall&user[]=Vera&userId[]=w0" + in, agent, event.Person{}},
 		{"who calls is the agent", "event=newCall&user[]=Vera&userId[]=w0&fullUserId[]=9w0" + out, agent, event.Person{ID: "9w0", Name: "Vera"}},
 		{"a user without brackets", "event=newCall&user=Vera&userId=w0" + out, agent, event.Person{ID: "w0", Name: "Vera"}},
@@ -167,6 +170,9 @@ func TestAnswer(t *testing.T) {
 	if response.OnAnswer != address.String() || response.OnHangup != address.String() {
 		t.Errorf("got %q and %q, want %q for both", response.OnAnswer, response.OnHangup, address)
 	}
+	if contentType, text := answer("", "event=newCall&callId=7", address); contentType != "application/xml" || !strings.Contains(text, "onHangup=") {
+		t.Errorf("a form whose type was lost: got %s %q", contentType, text)
+	}
 	for name, c := range map[string]struct {
 		contentType, body string
 		url               *url.URL
@@ -187,5 +193,24 @@ func TestAnswer(t *testing.T) {
 				t.Errorf("got %s %q, want crmsyncd's own answer", contentType, text)
 			}
 		})
+	}
+}
+
+func TestAFormWhoseTypeWasLostIsReadAsOne(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ contentType, body, want string }{
+		{"", "event=newCall&callId=7&direction=in&from=493023125042&to=493023125900", "call.ringing"},
+		{"", "direction=in&from=493023125042&event=hangup&callId=7", "call.ended"},
+		{"", "direction=in&from=493023125042", "unknown"},
+		{"", `{"event":"newCall&event=x"}`, "unknown"},
+		{jsonType, "event=newCall&callId=7", "unknown"},
+	} {
+		r := request(c.contentType, c.body)
+		if c.contentType == "" {
+			r.Header.Del("Content-Type")
+		}
+		if got := source(t, sipgate.Config{}).Parse(r).Event.Type; string(got) != c.want {
+			t.Errorf("%q %s: got %s, want %s", c.contentType, c.body, got, c.want)
+		}
 	}
 }

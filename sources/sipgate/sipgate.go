@@ -3,8 +3,8 @@
 // a call, and the events of the push API, which are several a call. It tells
 // them apart by their bodies, so one address serves them all. Putting together
 // the events of one call is the ledger's business. It steers no call: AI Flow,
-// which asks what to say next, is acknowledged and kept. It asks nothing of
-// sipgate's REST API.
+// which asks what to say next, is acknowledged and kept. It reads the history of
+// sipgate's REST API for calls that were not told, and writes nothing there.
 package sipgate
 
 import (
@@ -18,7 +18,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -42,11 +44,14 @@ var Addresses = []netip.Prefix{
 
 // Config is a source of type sipgate in config.yaml.
 type Config struct {
-	PushSignature string         `yaml:"push_signature" doc:"signature of the push API: optional (what is signed must be signed rightly), required (nothing else is taken, so no AI products) or ignore; default optional"`
-	PushPublicKey string         `yaml:"push_public_key" doc:"public key of that signature, PEM; default: sipgate's of November 2026"`
-	CloseAfter    *time.Duration `yaml:"close_after" doc:"after how long without news a call of the push API is closed whose end was never told, 0 for never; default 4h"`
-	BaseURL       string         `yaml:"base_url" doc:"address of sipgate's REST API; default https://api.sipgate.com"`
-	Country       string         `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
+	PushSignature     string         `yaml:"push_signature" doc:"signature of the push API: optional (what is signed must be signed rightly), required (nothing else is taken, so no AI products) or ignore; default optional"`
+	PushPublicKey     string         `yaml:"push_public_key" doc:"public key of that signature, PEM; default: sipgate's of November 2026"`
+	CloseAfter        *time.Duration `yaml:"close_after" doc:"after how long without news a call of the push API is closed whose end was never told, 0 for never; default 4h"`
+	APITokenID        string         `yaml:"api_token_id" doc:"id of a personal access token, such as token-ABCDEF, whose api_token it is"`
+	APIToken          config.Secret  `yaml:"api_token" doc:"personal access token for sipgate's REST API, for asking sipgate what webhooks did not say"`
+	BaseURL           string         `yaml:"base_url" doc:"address of sipgate's REST API; default https://api.sipgate.com"`
+	RequestsPerSecond float64        `yaml:"requests_per_second" doc:"requests to sipgate's REST API in a second at most; default 3"`
+	Country           string         `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
 }
 
 // Source is one sipgate account.
@@ -56,6 +61,7 @@ type Source struct {
 	signature  string // optional, required or ignore
 	key        *rsa.PublicKey
 	closeAfter time.Duration
+	client     *httpx.Client // nil where the settings hold no credentials
 }
 
 var (
@@ -99,7 +105,8 @@ func New(name string, cfg Config, country string) (*Source, error) {
 	if cfg.Country != "" {
 		s.country = strings.ToUpper(cfg.Country)
 	}
-	return s, nil
+	s.client, err = newClient(cfg)
+	return s, err
 }
 
 // Unsigned reports that nothing proves the sender but its address, unless
@@ -130,6 +137,9 @@ func (s *Source) Parse(r *sources.Request) sources.Parsed {
 		}
 		p.Event.Raw = raw
 		s.push(form, r.At, &p)
+		if len(p.Calls) > 0 {
+			p.Alike = sources.AlikeTold(p.Event, r.At)
+		}
 		return p
 	}
 	// So addresses are tried. Nothing is no JSON.
@@ -143,6 +153,8 @@ func (s *Source) Parse(r *sources.Request) sources.Parsed {
 		p.Problem = err.Error()
 	case !doc.IsObject():
 		p.Problem = "the payload is no JSON object"
+	case sources.IsRead(r, Vendor):
+		s.told(doc, r.At, &p)
 	case doc.Get("session").IsObject() && doc.Get("type").Known():
 		s.flow(doc, &p)
 	case doc.Get("call").IsObject():
@@ -152,10 +164,14 @@ func (s *Source) Parse(r *sources.Request) sources.Parsed {
 }
 
 // isForm reports whether the body is a form. JSON under that type is what curl
-// makes of a sample without further options.
+// makes of a sample without further options; an event without any type is what
+// is left of a form whose type a proxy has lost.
 func isForm(r *sources.Request) bool {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	body := bytes.TrimLeft(r.Body, " \t\r\n")
+	if mediaType == "" {
+		return bytes.HasPrefix(body, []byte("event=")) || len(body) > 0 && body[0] >= 'a' && body[0] <= 'z' && bytes.Contains(body, []byte("&event="))
+	}
 	return mediaType == sources.FormType && (len(body) == 0 || body[0] != '{' && body[0] != '[')
 }
 

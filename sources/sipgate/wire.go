@@ -49,6 +49,7 @@ func (s *Source) delivery(doc sources.Value, now time.Time, p *sources.Parsed) {
 		p.Event.OccurredAt = c.StartedAt
 	}
 	p.ContentKey = "sipgate:call:" + short(c.ID) + ":ended"
+	p.Alike = sources.AlikeTold(p.Event, now)
 	c.Agent = agent(call.Get("users"))
 	readAssist(c, doc, assist)
 }

@@ -43,7 +43,7 @@ func TestDelivery(t *testing.T) {
 		{"OUT", call(`"direction":"OUT"`), callDirection, "outbound"},
 		{"outbound", call(`"direction":"outbound"`), callDirection, "outbound"},
 		{"another direction", call(`"direction":"sideways"`), callDirection, "unknown"},
-		{"no direction", call(`"direction":null`), callDirection, ""},
+		{"no direction", call(`"direction":null`), callDirection, "unknown"},
 
 		{"the caller of a call that comes in", call(`"direction":"in","from":"493023125042","to":"493023125900"`), phone, "+493023125042"},
 		{"the callee of a call that goes out", call(`"direction":"out","from":"493023125900","to":"493023125042"`), phone, "+493023125042"},

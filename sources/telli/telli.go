@@ -1,6 +1,7 @@
 // Package telli receives the webhooks of telli, whose voice agents call
 // contacts and report how the calls went: call_ended and
-// contact_status_changed, signed by Svix. It asks nothing of telli's API.
+// contact_status_changed, signed by Svix. It reads telli's API for what webhooks
+// did not tell, and writes nothing there.
 package telli
 
 import (
@@ -12,6 +13,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -23,10 +25,11 @@ const DefaultBaseURL = "https://api.telli.com"
 
 // Config is a source of type telli in config.yaml.
 type Config struct {
-	SigningSecret []config.Secret `yaml:"signing_secret,required" doc:"signing secret of the webhook endpoint, whsec_…; a list while it is being rotated"`
-	APIKey        config.Secret   `yaml:"api_key" doc:"key of telli's API, for asking telli what webhooks did not say"`
-	BaseURL       string          `yaml:"base_url" doc:"address of telli's API; default https://api.telli.com"`
-	Country       string          `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
+	SigningSecret     []config.Secret `yaml:"signing_secret,required" doc:"signing secret of the webhook endpoint, whsec_…; a list while it is being rotated"`
+	APIKey            config.Secret   `yaml:"api_key" doc:"key of telli's API, for asking telli what webhooks did not say"`
+	BaseURL           string          `yaml:"base_url" doc:"address of telli's API; default https://api.telli.com"`
+	RequestsPerSecond float64         `yaml:"requests_per_second" doc:"requests to telli's API in a second at most; default 4"`
+	Country           string          `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
 }
 
 // Source is one telli account.
@@ -34,6 +37,7 @@ type Source struct {
 	name    string
 	country string
 	sign    *sources.StandardWebhooks
+	client  *httpx.Client // nil where the settings hold no key
 }
 
 var (
@@ -60,7 +64,11 @@ func New(name string, cfg Config, country string) (*Source, error) {
 	if cfg.Country != "" {
 		country = cfg.Country
 	}
-	return &Source{name: name, country: strings.ToUpper(country), sign: sign}, nil
+	client, err := newClient(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return &Source{name: name, country: strings.ToUpper(country), sign: sign, client: client}, nil
 }
 
 // Authenticate checks the Svix signature.

@@ -108,6 +108,8 @@ func TestParse(t *testing.T) {
 
 		{"an outbound call's contact", call(`"direction":"outbound","from_number":"+493023125900","to_number":"0171 3920018"`), phone, "+491713920018"},
 		{"an inbound call's contact", call(`"direction":"INBOUND","from_number":"+49 (0)171 3920018","to_number":"+493023125900"`), phone, "+491713920018"},
+		{"no direction", call(`"x":1`), func(p sources.Parsed) any { return p.Event.Call.Direction }, "unknown"},
+		{"a direction that is null", call(`"direction":null`), func(p sources.Parsed) any { return p.Event.Call.Direction }, "unknown"},
 		{"a withheld number", call(`"direction":"inbound","from_number":"anonymous"`), phone, nil},
 		{"nulls everywhere", `{"event":"call_ended","call":{"call_id":"c1","call_analysis":null,"call_outcome":null,"collected_data":null,"transcript":null,"attempt":null,"ended_at":null},"contact":null}`, problem, ""},
 		{"an array where an object was", call(`"call_analysis":[1],"call_outcome":"x","collected_data":[],"appointments":{}`), problem, ""},

@@ -77,7 +77,7 @@ func (w *reading) readCall(v sources.Value) {
 	}
 	w.call = c
 	switch c.Direction {
-	case "", "inbound", "outbound", "internal":
+	case "inbound", "outbound", "internal":
 	default:
 		c.Direction = "unknown"
 	}

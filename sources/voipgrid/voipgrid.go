@@ -1,8 +1,8 @@
 // Package voipgrid receives the call notifications, version 2, of VoIPGRID's
 // telephone exchanges, which Voys and others sell: a call is told by up to
 // eight of them, from created to ended. Each is read for itself; putting
-// together those of one call is the ledger's business. It asks nothing of
-// VoIPGRID's API.
+// together those of one call is the ledger's business. It reads VoIPGRID's list
+// of calls for what notifications did not tell, and writes nothing there.
 package voipgrid
 
 import (
@@ -14,7 +14,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
@@ -27,9 +29,13 @@ const DefaultCloseAfter = 4 * time.Hour
 
 // Config is a source of type voipgrid in config.yaml.
 type Config struct {
-	CloseAfter *time.Duration `yaml:"close_after" doc:"after how long without news a call is closed whose end was never told, 0 for never; default 4h"`
-	BaseURL    string         `yaml:"base_url" doc:"address of VoIPGRID's API; default https://partner.voipgrid.nl"`
-	Country    string         `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
+	CloseAfter        *time.Duration  `yaml:"close_after" doc:"after how long without news a call is closed whose end was never told, 0 for never; default 4h"`
+	APIUser           string          `yaml:"api_user" doc:"e-mail address of the user whose api_token it is"`
+	APIToken          config.Secret   `yaml:"api_token" doc:"token of VoIPGRID's API, for asking VoIPGRID what notifications did not say"`
+	BaseURL           string          `yaml:"base_url" doc:"address of VoIPGRID's API; default https://partner.voipgrid.nl"`
+	RequestsPerSecond float64         `yaml:"requests_per_second" doc:"requests to VoIPGRID's API in a second at most; default 2"`
+	Timezone          config.Timezone `yaml:"timezone" doc:"time zone of the times in VoIPGRID's list of calls; default Europe/Amsterdam"`
+	Country           string          `yaml:"country" doc:"country of numbers without country code, such as DE; default: defaults.country"`
 }
 
 // Source is the notifications of one client of VoIPGRID.
@@ -37,6 +43,8 @@ type Source struct {
 	name       string
 	country    string
 	closeAfter time.Duration
+	zone       *time.Location // of the list of calls
+	client     *httpx.Client  // nil where the settings hold no credentials
 }
 
 var (
@@ -64,7 +72,16 @@ func New(name string, cfg Config, country string) (*Source, error) {
 	if cfg.Country != "" {
 		s.country = strings.ToUpper(cfg.Country)
 	}
-	return s, nil
+	zone := DefaultTimezone
+	if cfg.Timezone != "" {
+		zone = string(cfg.Timezone)
+	}
+	var err error
+	if s.zone, err = time.LoadLocation(zone); err != nil {
+		return nil, errors.New("timezone: no such time zone")
+	}
+	s.client, err = newClient(cfg)
+	return s, err
 }
 
 // Authenticate takes everything: VoIPGRID signs nothing.
@@ -122,6 +139,10 @@ func (s *Source) Parse(r *sources.Request) sources.Parsed {
 		p.Problem = "the payload is no JSON object"
 		return p
 	}
+	if sources.IsRead(r, Vendor) {
+		s.told(doc, r.At, &p)
+		return p
+	}
 	n := read(doc, s.country)
 	p.Event.Call, p.Event.Contact = n.call, n.contact
 	moment, ok := moments[n.status]
@@ -142,6 +163,7 @@ func (s *Source) Parse(r *sources.Request) sources.Parsed {
 	if id := n.call.MergedID; id != "" {
 		p.Calls = append(p.Calls, id)
 	}
+	p.Alike = sources.AlikeTold(p.Event, r.At)
 	p.ContentKey = "voipgrid:" + n.call.ID + ":" + n.status + ":" + n.digest(moment.event)
 	return p
 }

@@ -204,9 +204,10 @@ func texts(v sources.Value) (out []string) {
 }
 
 // internal reports whether the participant is a colleague: it has an account
-// here, or a number of two to four digits.
+// here, or a number of two to four digits. 00 and 0000 stand for a number that
+// is withheld.
 func (p participant) internal() bool {
-	return p.account != "" || isDigits(p.number) && len(p.number) >= 2 && len(p.number) <= 4
+	return p.account != "" || isDigits(p.number) && len(p.number) >= 2 && len(p.number) <= 4 && !sources.Withheld(p.number)
 }
 
 // ours is internal, or a colleague's phone elsewhere: a fixed destination has
@@ -218,8 +219,11 @@ func (p participant) ours() bool { return p.internal() || len(p.users) > 0 || le
 const longestExtension = 6
 
 // address is a participant's number in E.164, or the digits of an extension;
-// "" for numbers that are withheld.
+// "" for numbers that are withheld, and for what stands in their place.
 func (n *notification) address(p participant, country string) string {
+	if sources.Withheld(p.number) && p.account != p.number {
+		return ""
+	}
 	short := isDigits(p.number) && len(p.number) <= longestExtension
 	if short && (p.internal() || n.call.Direction == "internal") {
 		return p.number
@@ -239,7 +243,7 @@ func phone(raw, country string) string {
 	if number := sources.Phone(raw, country); number != "" {
 		return number
 	}
-	if digits, ok := strings.CutPrefix(raw, "+"); ok && isDigits(digits) && len(digits) >= 10 && len(digits) <= 15 && digits[0] != '0' {
+	if digits, ok := strings.CutPrefix(raw, "+"); ok && isDigits(digits) && len(digits) >= 10 && len(digits) <= 15 && digits[0] != '0' && !sources.Withheld(raw) {
 		return raw
 	}
 	return ""

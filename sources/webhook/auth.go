@@ -103,7 +103,7 @@ func (u *setup) header(a Authenticator) authenticator {
 }
 
 func (p *headerProof) verify(m *message) string {
-	reason := "no_token"
+	reason := "no_secret"
 	for _, name := range p.names {
 		value, problem := single(m.Header, name)
 		if problem == "repeated_header" {
@@ -117,7 +117,7 @@ func (p *headerProof) verify(m *message) string {
 		case fits(p.secrets, value):
 			return ""
 		default:
-			reason = "wrong_token"
+			reason = "wrong_secret"
 		}
 	}
 	return reason
@@ -145,9 +145,9 @@ func (u *setup) field(a Authenticator) authenticator {
 func (p *fieldProof) verify(m *message) string {
 	switch given := m.text(p.path); {
 	case given == "":
-		return "no_token"
+		return "no_secret"
 	case !fits(p.secrets, given):
-		return "wrong_token"
+		return "wrong_secret"
 	}
 	return ""
 }

@@ -124,15 +124,15 @@ func TestAuthenticate(t *testing.T) {
 
 		{"a header", plain + "  - header: {name: X-Key}\n", header("X-Key", secret), ""},
 		{"a bearer token", plain + "  - header: {name: [X-Key, Authorization]}\n", header("Authorization", "Bearer "+secret), ""},
-		{"a wrong header", plain + "  - header: {name: X-Key}\n", header("X-Key", secret+"x"), "wrong_token"},
-		{"no such header", plain + "  - header: {name: X-Key}\n", header(), "no_token"},
+		{"a wrong header", plain + "  - header: {name: X-Key}\n", header("X-Key", secret+"x"), "wrong_secret"},
+		{"no such header", plain + "  - header: {name: X-Key}\n", header(), "no_secret"},
 		{"a field", plain + "  - field: {path: raw.token}\n", header(), ""},
-		{"a wrong field", plain + "  - field: {path: raw.token}\n", withBody(`{"token":"wrong"}`), "wrong_token"},
-		{"no such field", plain + "  - field: {path: raw.data.token}\n", header(), "no_token"},
-		{"a field of a body that is broken", plain + "  - field: {path: raw.token}\n", withBody(body[:50]), "no_token"},
+		{"a wrong field", plain + "  - field: {path: raw.token}\n", withBody(`{"token":"wrong"}`), "wrong_secret"},
+		{"no such field", plain + "  - field: {path: raw.data.token}\n", header(), "no_secret"},
+		{"a field of a body that is broken", plain + "  - field: {path: raw.token}\n", withBody(body[:50]), "no_secret"},
 
 		{"two proofs", plain + "  - header: {name: X-Key, secret: " + old + "}\n  - hmac: {header: X-Sig}\n", header("X-Key", old, "X-Sig", hex256(secret, body)), ""},
-		{"the first of two is wrong", plain + "  - header: {name: X-Key, secret: " + old + "}\n  - hmac: {header: X-Sig}\n", header("X-Key", secret, "X-Sig", hex256(secret, body)), "wrong_token"},
+		{"the first of two is wrong", plain + "  - header: {name: X-Key, secret: " + old + "}\n  - hmac: {header: X-Sig}\n", header("X-Key", secret, "X-Sig", hex256(secret, body)), "wrong_secret"},
 		{"the second of two is missing", plain + "  - header: {name: X-Key, secret: " + old + "}\n  - hmac: {header: X-Sig}\n", header("X-Key", old), "no_signature"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

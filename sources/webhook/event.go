@@ -16,10 +16,14 @@ var running = map[event.Type]string{
 	event.CallAnswered: event.InProgress, event.CallTransferred: event.Transferred,
 }
 
+// opened is the status of a conversation, by the event's type.
+var opened = map[event.Type]string{event.ConversationOpened: "open", event.ConversationClosed: "closed"}
+
 // finish fills in what follows from the fields.
 func (w *reading) finish() {
 	e := w.e
 	if c := e.Call; c != nil {
+		first(&c.Direction, "unknown")
 		if s := running[e.Type]; s != "" {
 			c.Status = s
 		} else if e.Type == event.CallEnded && c.Status == "" {
@@ -38,6 +42,12 @@ func (w *reading) finish() {
 			}
 			first(&e.Contact.Phone, number)
 		}
+	}
+	if status := opened[e.Type]; status != "" {
+		if e.Conversation == nil {
+			e.Conversation = &event.Conversation{}
+		}
+		first(&e.Conversation.Status, status)
 	}
 	if c := e.Contact; c != nil {
 		first(&c.FullName, strings.TrimSpace(c.FirstName+" "+c.LastName))

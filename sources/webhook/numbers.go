@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -34,17 +35,41 @@ func number(v any) (float64, bool) {
 // longestCall is more than any call lasts; what is longer is in another unit.
 const longestCall = 10 * 24 * 3600
 
-// seconds is a length of time: seconds, or text such as 1:30, 01:02:03 or 1m30s.
+// seconds is a length of time: seconds, or text such as 1:30, 01:02:03, 1m30s or
+// PT1M30S.
 func seconds(v any) (event.Seconds, bool) {
 	f, ok := number(v)
 	if t, isText := v.(string); isText && !ok {
-		if d, err := time.ParseDuration(strings.TrimSpace(t)); err == nil {
-			f, ok = d.Seconds(), true
-		} else {
-			f, ok = clock(t)
-		}
+		f, ok = length(strings.TrimSpace(t))
 	}
 	return event.Seconds(f), ok && f >= 0 && f <= longestCall
+}
+
+func length(t string) (float64, bool) {
+	if f, ok := isoLength(t); ok {
+		return f, true
+	}
+	if d, err := time.ParseDuration(t); err == nil {
+		return d.Seconds(), true
+	}
+	return clock(t)
+}
+
+// isoForm is a length of ISO 8601 in days, hours, minutes and seconds; months
+// and years have no length of their own.
+var isoForm = regexp.MustCompile(`^P(?:(\d{1,9})D)?(?:T(?:(\d{1,9})H)?(?:(\d{1,9})M)?(?:(\d{1,9}(?:[.,]\d{1,9})?)S)?)?$`)
+
+func isoLength(t string) (total float64, ok bool) {
+	m := isoForm.FindStringSubmatch(t)
+	if m == nil || strings.HasSuffix(t, "P") || strings.HasSuffix(t, "T") {
+		return 0, false
+	}
+	for i, unit := range []float64{24 * 3600, 3600, 60, 1} {
+		if n, err := strconv.ParseFloat(strings.ReplaceAll(m[i+1], ",", "."), 64); err == nil {
+			total += n * unit
+		}
+	}
+	return total, true
 }
 
 func clock(t string) (total float64, ok bool) {
@@ -76,17 +101,12 @@ func (s *Source) time(v any) (time.Time, bool) {
 		return t, ok && v != 0
 	case string:
 		v = strings.TrimSpace(v)
-		for _, layout := range []string{"2006-01-02T15:04:05.999999999", "2006-01-02 15:04:05.999999999"} {
-			if t, err := time.ParseInLocation(layout, v, s.zone); err == nil {
-				return t.UTC(), true
-			}
-		}
 		for _, layout := range []string{time.RFC1123Z, time.RFC1123, "Mon, 2 Jan 2006 15:04:05 -0700"} {
 			if t, err := time.Parse(layout, v); err == nil {
 				return t.UTC(), true
 			}
 		}
-		t, ok := sources.ParseTime(v)
+		t, ok := sources.ParseLocal(v, s.zone)
 		return t, ok && v != "0"
 	}
 	return time.Time{}, false

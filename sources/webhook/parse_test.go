@@ -93,11 +93,15 @@ func TestParse(t *testing.T) {
 		{"inbound", ended(`"dir":"incoming","from":"+4930-23125017","to":"201"`), phones, "inbound +493023125017  +493023125017"},
 		{"withheld", ended(`"dir":"i","from":"anonymous"`), phones, "inbound   "},
 		{"internal", ended(`"dir":"internal","from":"201","to":"202"`), phones, "internal   "},
+		{"no direction", ended(`"from":"+493023125017"`), phones, "unknown +493023125017  "},
 		{"an unknown direction", ended(`"dir":"sideways","from":"+493023125017"`), phones, "unknown +493023125017  "},
 
 		{"seconds", ended(`"end":1773143000`), times, "2026-03-10T11:43:20Z"},
 		{"milliseconds as text", ended(`"end":"1773143000000"`), times, "2026-03-10T11:43:20Z"},
 		{"a time without zone is in the zone of the settings", ended(`"end":"2026-03-10 12:43:20"`), times, "2026-03-10T11:43:20Z"},
+		{"a time without zone and seconds is in the zone of the settings", ended(`"end":"2026-03-10 12:43"`), times, "2026-03-10T11:43:00Z"},
+		{"a time with a blank and a zone", ended(`"end":"2026-03-10 12:43:20.5+01:00"`), times, "2026-03-10T11:43:20.5Z"},
+		{"a time without hyphens", ended(`"end":"20260310T114320Z"`), times, "2026-03-10T11:43:20Z"},
 		{"a time with zone", ended(`"end":"2026-03-10T11:43:20.5+00:00"`), times, "2026-03-10T11:43:20.5Z"},
 		{"a time as in mail", ended(`"end":"Tue, 10 Mar 2026 11:43:20 +0000"`), times, "2026-03-10T11:43:20Z"},
 		{"a time of its own goes before the call's", ended(`"end":1773143000,"at":1773143001`), times, "2026-03-10T11:43:21Z"},
@@ -111,6 +115,11 @@ func TestParse(t *testing.T) {
 		{"a length", ended(`"len":90`), length, 90.0},
 		{"a length as text", ended(`"len":"01:02:03"`), length, 3723.0},
 		{"a length with units", ended(`"len":"1m30s"`), length, 90.0},
+		{"a length of ISO 8601", ended(`"len":"PT1M30S"`), length, 90.0},
+		{"a length of ISO 8601 with hours and a fraction", ended(`"len":"PT1H0M2.5S"`), length, 3602.5},
+		{"a length of ISO 8601 with days", ended(`"len":"P1DT1S"`), length, 86401.0},
+		{"a length of ISO 8601 that holds nothing", ended(`"len":"PT"`), length, nil},
+		{"a length in months", ended(`"len":"P1M"`), length, nil},
 		{"a negative length", ended(`"len":-1`), length, nil},
 		{"a length in another unit", ended(`"len":99999999999`), length, nil},
 		{"an attempt as text", ended(`"try":"2"`), func(p sources.Parsed) any { return p.Event.Call.Attempt }, 2},
@@ -318,5 +327,21 @@ func TestEventsOfOneCallAreJoined(t *testing.T) {
 	c := event.Join(story[2], story).Call
 	if !c.StartedAt.Equal(at) || !c.AnsweredAt.Equal(at.Add(10*time.Second)) || !c.EndedAt.Equal(at.Add(20*time.Second)) || *c.Duration != 45 || c.Agent == nil || c.Agent.Number != "7777abcdefg@fpbx.de" {
 		t.Errorf("%+v", c)
+	}
+}
+
+func TestConversationsAreOpenOrClosedAsTheirEventSays(t *testing.T) {
+	t.Parallel()
+	s := source(t, "event: =raw.event\nfields: {contact.id: =raw.contact, conversation.id: =raw.id, conversation.status: =raw.status}")
+	for body, want := range map[string]string{
+		`{"event":"conversation.opened","id":"1"}`:                      "open",
+		`{"event":"conversation.closed","id":"1"}`:                      "closed",
+		`{"event":"conversation.closed","contact":"7"}`:                 "closed",
+		`{"event":"conversation.closed","id":"1","status":"Solved"}`:    "solved",
+		`{"event":"message.received","id":"1","contact":"7","msg":"1"}`: "",
+	} {
+		if v := s.Parse(request("application/json", body)).Event.Conversation; v == nil || v.Status != want {
+			t.Errorf("%s: got %+v, want %s", body, v, want)
+		}
 	}
 }

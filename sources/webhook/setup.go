@@ -69,7 +69,11 @@ func setUp(name string, cfg Config, country string, language Language) (*Source,
 	s.delivery = u.formula(cfg.DeliveryID, event.Text)
 	s.occurred = u.formula(cfg.OccurredAt, event.Time)
 	s.identity = u.formula(cfg.Identity, event.Text)
-	s.fields = u.fields()
+	u.constant(cfg.OccurredAt, "occurred_at", event.Time, s.occurred, func(v any) bool { _, ok := s.time(v); return ok })
+	s.fields = u.fields(s)
+	if u.problems.Err() == nil { // a field with a mistake in it is missing, too
+		u.reachable(s)
+	}
 	s.proofs, s.standard = u.proofs()
 	if s.body == "" && slices.ContainsFunc(s.proofs, func(p authenticator) bool { _, ok := p.(*jwtProof); return ok }) {
 		s.body = "jwt"
@@ -152,7 +156,7 @@ func known(word string, all []string) string {
 }
 
 // fields reads what the fields of the model are filled with.
-func (u *setup) fields() (out []field) {
+func (u *setup) fields(s *Source) (out []field) {
 	n := u.cfg.Fields
 	switch {
 	case n == nil || n.Null:
@@ -171,6 +175,10 @@ func (u *setup) fields() (out []field) {
 			continue
 		}
 		if f.value = u.formula(p.Value, f.kind); f.value != nil {
+			u.constant(p.Value, f.path, f.kind, f.value, func(v any) bool {
+				_, ok := s.made(&f, v)
+				return ok || f.path == "call.status" // whose words are looked up
+			})
 			out = append(out, f)
 		}
 	}

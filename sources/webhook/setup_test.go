@@ -38,6 +38,21 @@ func TestSettingsThatAreWrongAreToldWithTheirPlace(t *testing.T) {
 		{"a delivery header that is none", ok + "delivery_header: 'x y'", "delivery_header: it cannot be the name of a header"},
 		{"closing what is not joined", ok + "close_after: 1h", "close_after: it is for calls that are told by several events"},
 
+		{"an event of a call without its id", ok + "events: {x: call.ended}\nfields: {call.from: =raw.from}", "config.yaml:2:13: call.ended needs call.id, and fields does not fill it (add a line to fields, such as call.id: =raw.id)"},
+		{"an event of a call that rings without its id", ok + "events: {x: call.ringing}", "config.yaml:2:13: call.ringing needs call.id"},
+		{"always an event of a call without its id", "event: call.ended", "config.yaml:1:8: call.ended needs call.id"},
+		{"an event of a contact without one", ok + "events: {x: contact.updated}\nfields: {contact.company: =raw.x}", "contact.updated needs contact.id"},
+		{"a status that nobody tells", ok + "events: {x: contact.status_changed}\nfields: {contact.email: =raw.x}", "contact.status_changed needs contact.status"},
+		{"a conversation of nobody", ok + "events: {x: conversation.opened}", "conversation.opened needs conversation.id"},
+		{"a message without id", ok + "events: {x: message.sent}\nfields: {contact.id: =raw.x}", "message.sent needs message.id"},
+		{"a preset's id switched off", "preset: retell\nsecret: 0123456789\nfields: {call.id: }", "needs call.id"},
+		{"a text that is no time", ok + "fields: {call.started_at: gestern}", "config.yaml:2:27: call.started_at cannot hold this value (write it like 2026-03-04T09:30:00Z"},
+		{"a text that is no time of the event", ok + "occurred_at: gestern", "config.yaml:2:14: occurred_at cannot hold this value"},
+		{"a text that is no length", ok + "fields: {call.duration: long}", "call.duration cannot hold this value (write seconds"},
+		{"a text that is no count", ok + "fields: {call.attempt: 1.5}", "call.attempt cannot hold this value (write a whole number"},
+		{"a text that is no address", ok + "fields: {contact.email: nobody}", "contact.email cannot hold this value"},
+		{"a text that is no number of a telephone", ok + "fields: {contact.phone: nobody}", "contact.phone cannot hold this value"},
+
 		{"two proofs in one", ok + "auth: [{jwt: {}, header: {name: X}}]", "config.yaml:2:8: wants one kind of proof with its settings"},
 		{"an unknown proof", ok + "auth: [{hmca: {header: X}}]", `unknown key "hmca" (did you mean hmac?)`},
 		{"no secret", ok + "auth: [{hmac: {header: X}}]", "config.yaml:2:15: the secret that this proof needs is missing"},
@@ -113,5 +128,27 @@ func TestPresetsAreWrittenAsSettingsAre(t *testing.T) {
 	}
 	if webhook.PresetText("../config") != "" {
 		t.Error("a path is a preset")
+	}
+}
+
+func TestConstantsThatFitAreTaken(t *testing.T) {
+	t.Parallel()
+	s := source(t, `
+event: call.ended
+occurred_at: 2026-03-04T09:30:00Z
+fields: {call.id: =raw.id, call.status: odd, call.direction: inbound, call.duration: 1m30s, call.attempt: 2, call.started_at: 2026-03-04 09:30, contact.phone: 030 23125017, contact.tags: new, call.summary: "{{ raw.x }}", call.outcome.from: shop}
+`)
+	p := s.Parse(request("application/json", `{"id":"1"}`))
+	if c := p.Event.Call; p.Problem != "" || c.Attempt != 2 || *c.Duration != 90 || p.Event.Contact.Phone != "+493023125017" || c.Reason != "odd" {
+		t.Errorf("problem %q, %+v", p.Problem, c)
+	}
+}
+
+func TestSettingsWhoseSignatureCoversTheAddressSaySo(t *testing.T) {
+	t.Parallel()
+	for _, name := range webhook.Presets() {
+		if got, want := presetSource(t, name).SignsAddress(), name == "twilio" || name == "justcall"; got != want {
+			t.Errorf("%s: got %v, want %v", name, got, want)
+		}
 	}
 }

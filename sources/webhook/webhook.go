@@ -6,7 +6,7 @@
 // package of its own.
 //
 // The files, in the order in which a request goes through them: config.go and
-// presets.go (settings), setup.go (checks), auth.go, hmac.go, template.go and
+// presets.go (settings), setup.go and reach.go (checks), auth.go, hmac.go, template.go and
 // jwt.go (proof), body.go (JSON, forms and tokens), parse.go and event.go (the
 // event), model.go, values.go and numbers.go (fields of the common model).
 package webhook
@@ -63,6 +63,7 @@ var (
 	_ sources.Typed    = (*Source)(nil)
 	_ sources.Answerer = (*Source)(nil)
 	_ sources.Closer   = (*Source)(nil)
+	_ sources.Located  = (*Source)(nil)
 )
 
 // New makes the source of that name. country completes numbers without country

@@ -46,7 +46,11 @@ func (l *Ledger) Append(ctx context.Context, e store.Event) (store.Receipt, erro
 }
 
 func prepare(e store.Event) *appending {
+	e.Discarded, e.Stripped = "", false
 	a := &appending{e: e, marks: marks{body: bodyHash(e.Body)}}
+	if e.Sense != nil {
+		a.marks.body = bodyHash(e.Sense)
+	}
 	if e.DeliveryID != "" {
 		a.kinds |= markDelivery
 	}

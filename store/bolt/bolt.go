@@ -5,8 +5,8 @@
 // trusts it (pages.go), a file that was not closed cleanly is copied before
 // use (open.go), and after a commit that failed nothing more is written.
 //
-// It does not compress, encrypt or expire anything, and it knows nothing of
-// rules and CRMs.
+// It does not compress or encrypt anything, it deletes only what it is told to,
+// and it knows nothing of rules and CRMs.
 package bolt
 
 import (
@@ -36,6 +36,9 @@ type Options struct {
 	// Init lets Open create the file; without it a missing file is an error,
 	// because it is more often a wrong path than a first start.
 	Init bool
+	// Migrate lets Open bring a file that an older crmsyncd wrote to today's
+	// layout; the file as it was stays beside it.
+	Migrate bool
 	// Timeout is how long to wait for another process to let go of the file; 0: 1 s.
 	Timeout time.Duration
 	Log     *slog.Logger // nil: slog.Default()
@@ -51,10 +54,9 @@ type Options struct {
 // Ledger is the ledger in a bbolt file. It implements store.Ledger.
 type Ledger struct {
 	path    string
-	info    fs.FileInfo // of the open file
-	file    *os.File    // closed by db
+	options Options
+	at      atomic.Pointer[opened]
 	commits atomic.Uint64
-	db      *bbolt.DB
 	log     *slog.Logger
 	observe func(op string, n int, d time.Duration)
 
@@ -67,15 +69,30 @@ type Ledger struct {
 	broken   atomic.Pointer[error]
 	reported sync.Map // damage that was logged already, by its text
 
+	compacting sync.Mutex // one at a time
+	expiring   sync.Mutex // one at a time
+	round      round      // of Expire
+
 	// Of the committing goroutine alone.
 	counts    counts
 	clean     bool // the file says that it was closed cleanly
 	fullUntil time.Time
 	idDays    map[idDay]struct{} // one too many does no harm
 	recent    *recentIDs
+	dirty     map[place]struct{} // what changed since Compact began; nil while it does not run
 }
 
-var _ store.Ledger = (*Ledger)(nil)
+// opened is the file in use; Compact puts another in its place.
+type opened struct {
+	db   *bbolt.DB
+	file *os.File // closed by db
+	info fs.FileInfo
+}
+
+var (
+	_ store.Ledger = (*Ledger)(nil)
+	_ store.File   = (*Ledger)(nil)
+)
 
 // usable says why nothing can be read or written.
 func (l *Ledger) usable(ctx context.Context) error {
@@ -109,11 +126,16 @@ func (l *Ledger) read(ctx context.Context, fn func(*txn) error) (err error) {
 			err = fmt.Errorf("%w: %v; stop crmsyncd and use %s", store.ErrCorrupt, r, mend)
 		}
 	}()
-	err = l.db.View(func(tx *bbolt.Tx) error { return fn(&txn{tx: tx, l: l}) })
-	if errors.Is(err, bberrors.ErrDatabaseNotOpen) {
-		return store.ErrClosed
+	for {
+		at := l.at.Load()
+		err = at.db.View(func(tx *bbolt.Tx) error { return fn(&txn{tx: tx, l: l, at: at}) })
+		switch {
+		case !errors.Is(err, bberrors.ErrDatabaseNotOpen):
+			return err
+		case at == l.at.Load():
+			return store.ErrClosed
+		}
 	}
-	return err
 }
 
 // reportDamage logs a damaged record that is passed over, once.
@@ -130,7 +152,9 @@ func (l *Ledger) Close() error {
 		close(l.closing)
 		<-l.stopped
 		l.recent.stop()
-		if err := l.db.Close(); l.closed == nil {
+		l.compacting.Lock() // it ends by itself: nothing is written any more
+		defer l.compacting.Unlock()
+		if err := l.at.Load().db.Close(); l.closed == nil {
 			l.closed = err
 		}
 	})

@@ -25,8 +25,10 @@ type change struct {
 	size int              // bytes, roughly
 	run  func(*txn) error // decides before it writes; may run more than once
 	done func()           // may be nil; called once when run is not needed any more
-	err  error
-	over chan struct{}
+	// alone is called in place of run, between two commits.
+	alone func() error
+	err   error
+	over  chan struct{}
 }
 
 func (c *change) finish(err error) {
@@ -43,7 +45,12 @@ func (l *Ledger) write(ctx context.Context, size int, run func(*txn) error, done
 	if err := l.usable(ctx); err != nil {
 		return err
 	}
-	c := &change{ctx: ctx, size: size, run: run, done: done, over: make(chan struct{})}
+	return l.submit(&change{ctx: ctx, size: size, run: run, done: done, over: make(chan struct{})})
+}
+
+// submit hands a change to the committing goroutine and waits for its end.
+func (l *Ledger) submit(c *change) error {
+	ctx := c.ctx
 	select {
 	case l.queue <- c:
 	case <-ctx.Done():
@@ -116,7 +123,12 @@ func (l *Ledger) commit(first *change) {
 	}
 	began := time.Now()
 	b := batch{l: l}
+	var alone *change
 	for c := first; c != nil; c = l.next(len(b.changes), b.bytes) {
+		if c.alone != nil {
+			alone = c
+			break
+		}
 		b.add(c)
 	}
 	err := b.close()
@@ -129,6 +141,14 @@ func (l *Ledger) commit(first *change) {
 	if b.committed && l.observe != nil {
 		l.observe("commit", len(b.changes), time.Since(began))
 	}
+	if alone == nil {
+		return
+	}
+	if err := l.failure(); err != nil {
+		alone.finish(err)
+		return
+	}
+	alone.finish(alone.alone())
 }
 
 // ready says why nothing can be committed now.
@@ -158,9 +178,10 @@ func (b *batch) begin() {
 			b.err = fmt.Errorf("%w: %v", store.ErrCorrupt, r)
 		}
 	}()
+	at := b.l.at.Load()
 	var tx *bbolt.Tx
-	if tx, b.err = b.l.db.Begin(true); b.err == nil {
-		b.t = &txn{tx: tx, counts: b.l.counts.clone(), now: time.Now(), l: b.l}
+	if tx, b.err = at.db.Begin(true); b.err == nil {
+		b.t = &txn{tx: tx, at: at, counts: b.l.counts.clone(), now: time.Now(), l: b.l}
 	}
 }
 

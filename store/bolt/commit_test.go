@@ -52,7 +52,7 @@ func TestCommit(t *testing.T) {
 		if err != nil || st.Events != kept {
 			t.Fatalf("want %d events, got %d, %v", kept, st.Events, err)
 		}
-		l.db.MaxSize = 0 // nothing commits now: space returns
+		l.at.Load().db.MaxSize = 0 // nothing commits now: space returns
 		for tries := 0; ; tries++ {
 			r, err := l.Append(t.Context(), sample(1000))
 			if err == nil {

@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -31,6 +32,12 @@ func encodeDelivery(d *store.Delivery) []byte {
 		}
 		rec = appendTime(rec, r.Attempted)
 	}
+	// What came later stands behind, so that older records still read.
+	if slices.ContainsFunc(d.Records, func(r store.Record) bool { return r.Call != "" }) {
+		for i := range d.Records {
+			rec = appendString(rec, d.Records[i].Call)
+		}
+	}
 	return rec
 }
 
@@ -56,6 +63,11 @@ func decodeDelivery(key, rec []byte) (store.Delivery, error) {
 		d.Records = append(d.Records, store.Record{
 			Rule: r.text(), Object: r.text(), ID: r.text(), URL: r.text(), Action: r.text(), Note: r.text(), Attempted: r.time(),
 		})
+	}
+	if len(r.b) > 0 {
+		for i := range d.Records {
+			d.Records[i].Call = r.text()
+		}
 	}
 	if !r.ok {
 		return store.Delivery{}, damaged(deliveriesBucket, key, "it cannot be read")

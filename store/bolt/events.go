@@ -39,15 +39,22 @@ func appendHeader(h []byte, e *store.Event, m marks) []byte {
 	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(e.Body, castagnoli))
 	h = append(h, m.kinds)
 	h = binary.BigEndian.AppendUint32(h, uint32(m.day))
-	return binary.BigEndian.AppendUint64(h, m.body)
+	h = binary.BigEndian.AppendUint64(h, m.body)
+	// Files of before have nothing behind this: see decodeHead.
+	h = binary.AppendUvarint(h, uint64(len(e.Calls)))
+	for _, call := range e.Calls {
+		h = appendString(h, call)
+	}
+	return appendString(h, e.Discarded)
 }
 
 // eventHead is an event's record, all but its body read and checked.
 type eventHead struct {
 	store.Event
 	marks
-	raw []byte // the body as it lies in the file, unchecked
-	sum uint32 // what its checksum has to be
+	calls []string // its Calls, to be put into Event again when it is written
+	raw   []byte   // the body as it lies in the file, unchecked
+	sum   uint32   // what its checksum has to be
 }
 
 func decodeHead(key, rec []byte) (e eventHead, err error) {
@@ -76,6 +83,16 @@ func decodeHead(key, rec []byte) (e eventHead, err error) {
 	}
 	e.sum = r.uint32()
 	e.marks = marks{kinds: r.byte(), day: int32(r.uint32()), body: r.uint64()}
+	e.Stripped = e.kinds&markStripped != 0
+	if r.ok && len(r.b) > 0 {
+		for range r.uvarint() {
+			if !r.ok {
+				break
+			}
+			e.calls = append(e.calls, r.text())
+		}
+		e.Discarded = r.text()
+	}
 	if !r.ok {
 		return e, damaged(eventsBucket, key, "its header cannot be read")
 	}
@@ -113,16 +130,18 @@ func (t *txn) eventHead(seq uint64) (eventHead, error) {
 }
 
 // event returns a whole event, or store.ErrNotFound.
-func (t *txn) event(seq uint64) (store.Event, marks, error) {
+func (t *txn) event(seq uint64) (store.Event, eventHead, error) {
 	head, err := t.eventHead(seq)
 	if err != nil {
-		return head.Event, head.marks, err
+		return head.Event, head, err
 	}
 	e, err := head.whole(seqKey(seq))
-	return e, head.marks, err
+	return e, head, err
 }
 
-func (t *txn) putEvent(e *store.Event, m marks) error {
-	rec, headEnd := encodeEvent(newRecord(512+len(e.Body)), e, m)
+// putEvent writes an event anew; was is what was kept of it.
+func (t *txn) putEvent(e store.Event, was eventHead) error {
+	e.Calls = was.calls
+	rec, headEnd := encodeEvent(newRecord(512+len(e.Body)), &e, was.marks)
 	return t.putSummed(eventsBucket, seqKey(e.Seq), rec, payloadSum(rec[:headEnd]))
 }

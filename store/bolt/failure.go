@@ -28,7 +28,7 @@ func (l *Ledger) sameFile(needed int64) error {
 		return errReplaced
 	case err != nil:
 		return err
-	case !os.SameFile(info, l.info):
+	case !os.SameFile(info, l.at.Load().info):
 		return errReplaced
 	case info.Size() < needed:
 		return errTruncated

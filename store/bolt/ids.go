@@ -54,6 +54,7 @@ const (
 	markConflict
 	markContent
 	markBody
+	markStripped // no id: the body was let go of
 )
 
 // idHashes are the hashes of an event's ids; zero where it has none.

@@ -25,6 +25,8 @@ import (
 //	calls       source, 0, id of the call, 0, seq (see calls.go)
 //	running     source, 0, id of the call, 0
 //	secrets     name (see secrets.go)
+//	marks       name (see marks.go)
+//	audit       number of the entry (see audit.go)
 const (
 	laneHashLen = 16
 	laneTailLen = timeLen + 1 + 8           // occurred, rank, seq
@@ -43,7 +45,7 @@ func deliveryKey(id store.DeliveryID) []byte {
 const (
 	stateWaiting     byte = 'w'
 	stateDead        byte = 'd'
-	stateDiscarded   byte = 'x'
+	stateDiscarded   byte = 'x' // of a delivery, or of an event; the connector of an event is ""
 	stateQuarantined byte = 'q' // of an event; its connector is ""
 	stateUnmatched   byte = 'u' // of an event; its connector is ""
 )

@@ -27,9 +27,12 @@ var (
 	cleanKey  = []byte("clean") // there if the file was closed cleanly and not written since
 )
 
-// mapSize is how much address space is mapped at the start, in bytes. Memory
-// is used only for pages that are read; a map that need not grow never makes a
-// writer wait for readers.
+// oldestSchema is the oldest layout that Open can bring to today's.
+const oldestSchema = 2
+
+// mapSize is how much more address space than the file needs is mapped at the
+// start, in bytes. Memory is used only for pages that are read; a map that need
+// not grow never makes a writer wait for readers, such as for a backup.
 const mapSize = 1 << 30
 
 // Open opens the ledger. Errors are store.ErrNotFound (no file, and Init was
@@ -52,7 +55,7 @@ func Open(o Options) (*Ledger, error) {
 	}
 	if err := l.recallIDs(cmp.Or(o.tableLen, idTableLen), cmp.Or(o.runLen, idRunLen)); err != nil {
 		l.recent.stop()
-		return nil, fmt.Errorf("ledger %s: %w", o.Path, errors.Join(err, l.db.Close()))
+		return nil, fmt.Errorf("ledger %s: %w", o.Path, errors.Join(err, l.at.Load().db.Close()))
 	}
 	go l.commitLoop()
 	return l, nil
@@ -89,6 +92,8 @@ func lock(f *os.File, o Options) (*os.File, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
+	// A compaction that was cut short left a second copy of everything.
+	_ = os.Remove(o.Path + ".compact")
 	return f, nil
 }
 
@@ -165,11 +170,15 @@ func layOut(f *os.File, o Options) error {
 
 // openBolt hands a file that is open and locked to bbolt, which closes it.
 func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
 	db, err := bbolt.Open(o.Path, 0o600, &bbolt.Options{
 		Timeout:         o.Timeout,
 		NoFreelistSync:  true, // else every commit rewrites the list of free pages
 		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize,
+		InitialMmapSize: mapSize + int(info.Size()),
 		NoStatistics:    true,
 		MaxSize:         o.maxSize,
 		OpenFile:        func(string, int, os.FileMode) (*os.File, error) { return f, nil },
@@ -190,15 +199,22 @@ func open(o Options, f *os.File) (*Ledger, error) {
 		o.Log.Error("the ledger's newest header is damaged: the last commit may be missing; vendors' retries and a reconcile run bring back what it held", "path", o.Path)
 	}
 	l, err := start(o, f)
+	if old, ok := errors.AsType[*oldLayoutError](err); ok && (o.Migrate || old.version == schema) {
+		if f, err = upgraded(o, old.version); err != nil {
+			return nil, err
+		}
+		l, err = start(o, f)
+	}
 	if err != nil || l.clean {
 		return l, err
 	}
 	// After an unclean stop pages may be in the page cache but not on disk
 	// (a sync that failed): bbolt would build on them. A copy is written anew
 	// from the first page to the last.
-	o.Log.Info("the ledger was not closed cleanly and is copied", "path", o.Path, "bytes", l.info.Size())
-	next, err := l.copyFile(o)
-	if err = errors.Join(err, l.db.Close()); err != nil {
+	at := l.at.Load()
+	o.Log.Info("the ledger was not closed cleanly and is copied", "path", o.Path, "bytes", at.info.Size())
+	next, err := at.copyTo(o, o.Path+".copy", o.Path)
+	if err = errors.Join(err, at.db.Close()); err != nil {
 		if next != nil {
 			_ = next.Close()
 		}
@@ -210,10 +226,12 @@ func open(o Options, f *os.File) (*Ledger, error) {
 // start makes the ledger of a file whose structure is sound.
 func start(o Options, f *os.File) (_ *Ledger, err error) {
 	l := &Ledger{
-		path: o.Path, file: f, log: o.Log, observe: o.Observe,
+		path: o.Path, options: o, log: o.Log, observe: o.Observe,
 		queue: make(chan *change, queueLen), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
-	if l.info, err = f.Stat(); err != nil {
+	at := &opened{file: f}
+	l.at.Store(at)
+	if at.info, err = f.Stat(); err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	defer func() {
@@ -221,11 +239,11 @@ func start(o Options, f *os.File) (_ *Ledger, err error) {
 			err = errors.Join(corruptFile(fmt.Sprint(r)), f.Close())
 		}
 	}()
-	if l.db, err = openBolt(f, o); err != nil {
+	if at.db, err = openBolt(f, o); err != nil {
 		return nil, err
 	}
 	if err := l.read(context.Background(), l.readMeta); err != nil {
-		return nil, errors.Join(err, l.db.Close())
+		return nil, errors.Join(err, at.db.Close())
 	}
 	return l, nil
 }
@@ -244,11 +262,17 @@ func (l *Ledger) readMeta(t *txn) error {
 		return corruptFile("its schema version is missing")
 	case v > schema:
 		return fmt.Errorf("%w: its schema is %d, this one knows up to %d; install the newer crmsyncd again", store.ErrSchema, v, schema)
-	case v < schema:
+	case v < oldestSchema:
 		return fmt.Errorf("%w: its schema is %d, which only unreleased versions wrote, this one knows %d; begin a new ledger", store.ErrSchema, v, schema)
+	case v < schema:
+		return &oldLayoutError{int(v)}
 	}
 	for _, b := range buckets {
-		if t.tx.Bucket([]byte(b.name)) == nil {
+		switch {
+		case t.tx.Bucket([]byte(b.name)) != nil:
+		case b.id >= callsBucket.id:
+			return &oldLayoutError{schema}
+		default:
 			return corruptFile("it has no " + b.name)
 		}
 	}
@@ -261,9 +285,9 @@ func (l *Ledger) readMeta(t *txn) error {
 	return nil
 }
 
-// copyFile puts a copy in the file's place and returns it, locked.
-func (l *Ledger) copyFile(o Options) (_ *os.File, err error) {
-	temp := l.path + ".copy"
+// copyTo writes a copy, with temp for its name until it is whole and durable,
+// and returns it, locked.
+func (at *opened) copyTo(o Options, temp, path string) (_ *os.File, err error) {
 	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return nil, err
@@ -275,8 +299,8 @@ func (l *Ledger) copyFile(o Options) (_ *os.File, err error) {
 		err = errors.Join(err, f.Close(), os.Remove(temp))
 		for _, full := range fullErrors {
 			if errors.Is(err, full) {
-				err = fmt.Errorf("%w: it was not closed cleanly, and the copy that is made then needs %d bytes; the ledger is untouched: %w",
-					store.ErrFull, l.info.Size(), err)
+				err = fmt.Errorf("%w: the copy that is made before the ledger is used needs %d bytes; the ledger is untouched: %w",
+					store.ErrFull, at.info.Size(), err)
 				return
 			}
 		}
@@ -284,19 +308,19 @@ func (l *Ledger) copyFile(o Options) (_ *os.File, err error) {
 	if err := flock(f, o.Timeout); err != nil {
 		return nil, err
 	}
-	if err := keepOwner(f, l.info); err != nil {
+	if err := keepOwner(f, at.info); err != nil {
 		return nil, err
 	}
-	if err := l.db.View(func(tx *bbolt.Tx) error { _, err := tx.WriteTo(f); return err }); err != nil {
+	if err := at.db.View(func(tx *bbolt.Tx) error { _, err := tx.WriteTo(f); return err }); err != nil {
 		return nil, err
 	}
 	if err := f.Sync(); err != nil {
 		return nil, err
 	}
-	if err := os.Rename(temp, l.path); err != nil {
+	if err := os.Rename(temp, path); err != nil {
 		return nil, err
 	}
-	return f, syncDir(l.path)
+	return f, syncDir(path)
 }
 
 // keepOwner gives a copy to whom the original belongs: root looks at the ledger

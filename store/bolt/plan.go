@@ -59,8 +59,8 @@ func (l *Ledger) Unplanned(ctx context.Context, limit, maxBytes int) ([]store.Ev
 	return events, err
 }
 
-// Plan implements store.Ledger. Events that went into quarantine meanwhile are
-// left alone.
+// Plan implements store.Ledger. Events that went into quarantine meanwhile, or
+// that a person set aside, are left alone.
 func (l *Ledger) Plan(ctx context.Context, plans []store.Plan) error {
 	for _, p := range plans {
 		for _, c := range p.Connectors {
@@ -78,7 +78,7 @@ func (l *Ledger) Plan(ctx context.Context, plans []store.Plan) error {
 			}
 		}
 		for i, p := range plans {
-			if heads[i].Problem != "" {
+			if heads[i].Problem != "" || heads[i].Discarded != "" {
 				continue
 			}
 			if err := t.plan(&heads[i].Event, p.Connectors); err != nil {
@@ -160,7 +160,7 @@ func (l *Ledger) Replay(ctx context.Context, events []store.Requeue) error {
 			return fmt.Errorf("%s: %w", store.EventID(q.Seq), errNoLane)
 		}
 	}
-	return l.write(ctx, 4*perRecord*len(events), func(t *txn) error {
+	return l.write(ctx, 4*perRecord*len(events), audited(ctx, func(t *txn) error {
 		for _, q := range events {
 			if _, err := t.eventHead(q.Seq); err != nil {
 				return err
@@ -172,21 +172,21 @@ func (l *Ledger) Replay(ctx context.Context, events []store.Requeue) error {
 			}
 		}
 		return nil
-	}, nil)
+	}), nil)
 }
 
 func (t *txn) requeue(q store.Requeue) error {
-	e, m, err := t.event(q.Seq)
+	e, head, err := t.event(q.Seq)
 	if err != nil {
 		return err
 	}
 	was := e
-	e.Problem = q.Problem
+	e.Problem, e.Discarded = q.Problem, ""
 	if q.Problem == "" {
 		e.Type, e.OccurredAt, e.Rank, e.Lane = q.Type, q.OccurredAt, q.Rank, q.Lane
 	}
-	if e.Problem != was.Problem || e.Type != was.Type || e.Lane != was.Lane || e.Rank != was.Rank || !e.OccurredAt.Equal(was.OccurredAt) {
-		if err := t.putEvent(&e, m); err != nil {
+	if e.Problem != was.Problem || e.Discarded != was.Discarded || e.Type != was.Type || e.Lane != was.Lane || e.Rank != was.Rank || !e.OccurredAt.Equal(was.OccurredAt) {
+		if err := t.putEvent(e, head); err != nil {
 			return err
 		}
 	}
@@ -206,14 +206,25 @@ func (t *txn) requeue(q store.Requeue) error {
 	return errors.Join(t.listUnmatched(&e, false), t.planAgain(&was, &e))
 }
 
-func (t *txn) listQuarantined(was, e *store.Event) error {
-	switch {
-	case was.Problem == "" && e.Problem != "":
+// inQuarantine is true for events that are listed as such.
+func inQuarantine(e *store.Event) bool { return e.Problem != "" && e.Discarded == "" }
+
+// listQuarantined keeps lists and sums in step with an event that changed.
+func (t *txn) listQuarantined(was, e *store.Event) (err error) {
+	switch before, now := inQuarantine(was), inQuarantine(e); {
+	case now && !before:
 		t.counts.quarantined++
-		return t.putState(stateQuarantined, "", e.Seq, e.ReceivedAt)
-	case was.Problem != "" && e.Problem == "":
+		err = t.putState(stateQuarantined, "", e.Seq, e.ReceivedAt)
+	case before && !now:
 		t.counts.quarantined--
-		return t.delState(stateQuarantined, "", e.Seq)
+		err = t.delState(stateQuarantined, "", e.Seq)
 	}
-	return nil
+	switch before, now := was.Discarded != "", e.Discarded != ""; {
+	case err != nil:
+	case now && !before:
+		err = t.putState(stateDiscarded, "", e.Seq, e.ReceivedAt)
+	case before && !now:
+		err = t.delState(stateDiscarded, "", e.Seq)
+	}
+	return err
 }

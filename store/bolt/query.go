@@ -37,6 +37,9 @@ func (l *Ledger) Event(ctx context.Context, seq uint64) (store.View, error) {
 
 // stateOf derives the state of an event. One that is to be planned waits.
 func (t *txn) stateOf(e *store.Event, deliveries []store.Delivery) store.State {
+	if e.Discarded != "" {
+		return store.Discarded
+	}
 	if e.Problem != "" {
 		return store.Quarantined
 	}
@@ -227,7 +230,7 @@ func (t *txn) eventListings(s store.State) []listing {
 	case store.Unmatched:
 		return []listing{{bucket: statesBucket, prefix: statePrefix(stateUnmatched, "")}}
 	case store.Discarded:
-		return nil
+		return []listing{{bucket: statesBucket, prefix: statePrefix(stateDiscarded, "")}}
 	case store.Done:
 	}
 	return []listing{{bucket: eventsBucket}}

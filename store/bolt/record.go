@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash/crc32"
+	"strconv"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -42,10 +43,13 @@ var (
 	callsBucket      = bucket{11, "calls"}
 	runningBucket    = bucket{12, "running"}
 	secretsBucket    = bucket{13, "secrets"}
+	auditBucket      = bucket{14, "audit"}
+	marksBucket      = bucket{15, "marks"}
 
 	buckets = []bucket{
 		metaBucket, eventsBucket, idsBucket, replanBucket, deliveriesBucket,
-		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket, callsBucket, runningBucket, secretsBucket,
+		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket, callsBucket, runningBucket, secretsBucket, auditBucket,
+		marksBucket,
 	}
 )
 
@@ -96,6 +100,8 @@ func (e *damageError) Unwrap() error { return store.ErrCorrupt }
 // nothing else.
 func printable(b bucket, key []byte) string {
 	switch {
+	case b == auditBucket && len(key) == 8:
+		return strconv.FormatUint(binary.BigEndian.Uint64(key), 10)
 	case b == metaBucket, b == secretsBucket:
 		return string(key)
 	case (b == eventsBucket || b == replanBucket) && len(key) == 8:

@@ -19,7 +19,7 @@ func (l *Ledger) Settle(ctx context.Context, updates []store.Update) error {
 		}
 		size += perRecord * (1 + len(u.Links) + len(u.Heads))
 	}
-	return l.write(ctx, size, func(t *txn) error {
+	return l.write(ctx, size, audited(ctx, func(t *txn) error {
 		for i := range updates {
 			if _, err := t.delivery(updates[i].Delivery.ID); err != nil {
 				return err
@@ -31,7 +31,7 @@ func (l *Ledger) Settle(ctx context.Context, updates []store.Update) error {
 			}
 		}
 		return nil
-	}, nil)
+	}), nil)
 }
 
 func (t *txn) settle(u *store.Update) error {
@@ -91,7 +91,7 @@ func (l *Ledger) Discard(ctx context.Context, ids []store.DeliveryID, reason str
 
 // alter changes deliveries for which change returns true.
 func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(*store.Delivery) bool) error {
-	return l.write(ctx, perRecord*len(ids), func(t *txn) error {
+	return l.write(ctx, perRecord*len(ids), audited(ctx, func(t *txn) error {
 		for _, id := range ids {
 			if _, err := t.delivery(id); err != nil {
 				return err
@@ -112,5 +112,5 @@ func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(
 			}
 		}
 		return nil
-	}, nil)
+	}), nil)
 }

@@ -13,7 +13,8 @@ import (
 // txn is a bbolt transaction in which records are sealed and checked.
 type txn struct {
 	tx     *bbolt.Tx
-	opened [16]*bbolt.Bucket // by bucket.id
+	at     *opened
+	opened [24]*bbolt.Bucket // by bucket.id
 	counts counts            // of a writing one: as they will be after it
 	read   *counts           // of a reading one: see sums
 	wrote  int               // puts and deletes so far
@@ -61,11 +62,13 @@ func (t *txn) put(b bucket, key, rec []byte) error {
 func (t *txn) putSummed(b bucket, key, rec []byte, sum uint32) error {
 	binary.BigEndian.PutUint32(rec, placeSum(sum, b, key))
 	t.wrote++
+	t.changed(b, key)
 	return t.bucket(b).Put(key, rec)
 }
 
 func (t *txn) del(b bucket, key []byte) error {
 	t.wrote++
+	t.changed(b, key)
 	return t.bucket(b).Delete(key)
 }
 

@@ -28,6 +28,9 @@ func (l *Ledger) Verify(ctx context.Context, progress func(done, total int)) ([]
 		if v.counts, err = t.readCounts(); err != nil {
 			v.add(metaBucket.name, string(countsKey), err.Error())
 		}
+		if v.forgotten, err = t.readForgotten(); err != nil {
+			v.add(metaBucket.name, string(forgottenKey), err.Error())
+		}
 		return nil
 	})
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
@@ -57,9 +60,9 @@ func (l *Ledger) Verify(ctx context.Context, progress func(done, total int)) ([]
 // structure reads the pages of the transaction's state. They do not change
 // while it is open.
 func (l *Ledger) structure(t *txn) error {
-	pageSize := int64(l.db.Info().PageSize)
+	pageSize := int64(t.at.db.Info().PageSize)
 	h := header{pageSize: pageSize, root: uint64(t.tx.Cursor().Bucket().Root()), pages: uint64(t.tx.Size() / pageSize)}
-	w := walker{f: l.file, h: h, visited: make([]uint64, h.pages/64+1)}
+	w := walker{f: t.at.file, h: h, visited: make([]uint64, h.pages/64+1)}
 	return w.bucket(h.root, 0)
 }
 
@@ -71,6 +74,8 @@ type verifier struct {
 	damage   []store.Damage
 	counts   counts // as kept
 	found    counts // as counted
+
+	forgotten forgotten
 }
 
 func (v *verifier) add(bucket, key, what string) {
@@ -92,6 +97,9 @@ func (v *verifier) walk(ctx context.Context, b bucket) error {
 	for more := true; more; {
 		err := v.l.read(ctx, func(t *txn) error {
 			records, size := 0, 0
+			if more = t.tx.Bucket([]byte(b.name)) != nil; !more {
+				return nil // a file of an older layout
+			}
 			c := t.bucket(b).Cursor()
 			k, rec := c.First()
 			if last != nil {
@@ -168,6 +176,9 @@ func (v *verifier) check(t *txn, b bucket, k, rec []byte) error {
 		if len(payload) <= 16 {
 			return damaged(b, k, "it cannot be read")
 		}
+	case auditBucket:
+		_, err := decodeAudit(k, payload)
+		return err
 	}
 	return nil
 }

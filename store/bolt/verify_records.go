@@ -15,23 +15,26 @@ func (v *verifier) event(t *txn, k, rec []byte) error {
 	if err != nil {
 		return err
 	}
-	if e.Problem != "" {
+	if inQuarantine(&e.Event) {
 		v.found.quarantined++
-	} else if e.Seq > v.planned(t) {
+	} else if e.Problem == "" && e.Seq > v.planned(t) {
 		v.found.unplanned++
 	}
 	if _, err := e.whole(k); err != nil {
 		return err
 	}
-	if e.Problem != "" && t.bucket(statesBucket).Get(stateKey(stateQuarantined, "", e.Seq)) == nil {
+	if inQuarantine(&e.Event) && t.bucket(statesBucket).Get(stateKey(stateQuarantined, "", e.Seq)) == nil {
 		return damaged(eventsBucket, k, "it is in quarantine and not listed there")
+	}
+	if e.Discarded != "" && t.bucket(statesBucket).Get(stateKey(stateDiscarded, "", e.Seq)) == nil {
+		return damaged(eventsBucket, k, "it was set aside and is not listed there")
 	}
 	if e.Seq > v.counts.indexed {
 		return nil
 	}
 	hashes := e.hashes(&e.Event)
 	e.eachKey(&e.Event, &hashes, func(id idKey, _ idValue) {
-		if t.bucket(idsBucket).Get(id[:]) == nil {
+		if t.bucket(idsBucket).Get(id[:]) == nil && !v.forgotten.has(id) {
 			err = damaged(eventsBucket, k, "one of its ids is not in the index")
 		}
 	})
@@ -92,9 +95,19 @@ func (v *verifier) state(t *txn, k, payload []byte) error {
 	}
 	seq, connector := binary.BigEndian.Uint64(k[end:]), string(k[1:end-1])
 	wrong := damaged(statesBucket, k, "what it lists is not in that state")
-	if k[0] == stateQuarantined || k[0] == stateUnmatched {
+	if connector == "" {
 		e, err := t.eventHead(seq)
-		if isNotFound(err) || err == nil && (e.Problem != "") != (k[0] == stateQuarantined) {
+		if err != nil && !isNotFound(err) {
+			return nil // reported where the event is
+		}
+		listed := stateUnmatched
+		switch {
+		case e.Discarded != "":
+			listed = stateDiscarded
+		case e.Problem != "":
+			listed = stateQuarantined
+		}
+		if err != nil || k[0] != listed {
 			return wrong
 		}
 		return nil

@@ -29,12 +29,15 @@ func model(s *suite) {
 		m := &machine{T: t, ctx: s.ctx(), l: s.open(s.T, dir), deliveries: map[store.DeliveryID]store.Delivery{}}
 		defer func() { _ = m.l.Close() }()
 		t.Repeat(map[string]func(*rapid.T){
-			"append":  m.append,
-			"plan":    m.plan,
-			"settle":  m.settle,
-			"retry":   m.retry,
-			"discard": m.discard,
-			"replay":  m.replay,
+			"append":    m.append,
+			"plan":      m.plan,
+			"settle":    m.settle,
+			"retry":     m.retry,
+			"discard":   m.discard,
+			"replay":    m.replay,
+			"erase":     m.erase,
+			"set aside": m.setAside,
+			"expire":    m.expire,
 			"reopen": func(*rapid.T) {
 				m.ok(m.l.Close())
 				m.l = s.open(s.T, dir)
@@ -54,11 +57,12 @@ type machine struct {
 	l          store.Ledger
 	events     []modelEvent // by seq, from 1
 	deliveries map[store.DeliveryID]store.Delivery
+	expired    bool // then payloads in quarantine may come twice
 }
 
 type modelEvent struct {
 	store.Event
-	unplanned, replayed bool
+	unplanned, replayed, erased bool
 }
 
 func (m *machine) ok(err error) {
@@ -72,7 +76,11 @@ func (m *machine) pick(t *rapid.T) *modelEvent {
 	if len(m.events) == 0 {
 		t.Skip("there is no event yet")
 	}
-	return &m.events[rapid.IntRange(0, len(m.events)-1).Draw(t, "event")]
+	e := &m.events[rapid.IntRange(0, len(m.events)-1).Draw(t, "event")]
+	if e.erased {
+		t.Skip("it was erased")
+	}
+	return e
 }
 
 func (m *machine) append(t *rapid.T) {
@@ -84,6 +92,9 @@ func (m *machine) append(t *rapid.T) {
 	if rapid.IntRange(0, 4).Draw(t, "bad") == 0 {
 		e.Problem, e.DeliveryID, e.ContentKey = "bad", "", ""
 		e.Body = fmt.Appendf(nil, "bad %d", n)
+		if m.expired {
+			e.Body = fmt.Appendf(nil, "bad after %d", len(m.events))
+		}
 	}
 	var want store.Receipt
 	for _, old := range m.events {
@@ -108,7 +119,7 @@ func (m *machine) plan(t *rapid.T) {
 	e := m.pick(t)
 	to := rapid.SampledFrom([][]string{nil, {"hubspot"}, {"airtable"}, modelConnectors}).Draw(t, "to")
 	m.ok(m.l.Plan(m.ctx, []store.Plan{{Seq: e.Seq, Connectors: to}}))
-	if e.Problem != "" {
+	if e.Problem != "" || e.Discarded != "" {
 		return
 	}
 	for _, c := range to {
@@ -182,7 +193,7 @@ func (m *machine) replay(t *rapid.T) {
 	}
 	q.Lane = rapid.SampledFrom([]string{"one", "two"}).Draw(t, "lane")
 	m.ok(m.l.Replay(m.ctx, []store.Requeue{q}))
-	e.Problem = q.Problem
+	e.Problem, e.Discarded = q.Problem, ""
 	e.unplanned, e.replayed = q.Problem == "", q.Problem == ""
 	if q.Problem == "" {
 		e.Lane = q.Lane
@@ -191,6 +202,66 @@ func (m *machine) replay(t *rapid.T) {
 		if d, there := m.deliveries[store.DeliveryID{Seq: e.Seq, Connector: c}]; there {
 			d.Lane = e.Lane
 			m.deliveries[d.ID] = d
+		}
+	}
+}
+
+func (m *machine) erase(t *rapid.T) {
+	e := m.pick(t)
+	got, err := m.l.Erase(m.ctx, store.Erasure{Events: []uint64{e.Seq, 1 << 40}})
+	m.ok(err)
+	e.erased, e.unplanned = true, false
+	want := store.Erased{Events: 1}
+	for _, c := range modelConnectors {
+		id := store.DeliveryID{Seq: e.Seq, Connector: c}
+		if _, there := m.deliveries[id]; there {
+			want.Deliveries++
+			delete(m.deliveries, id)
+		}
+	}
+	if got != want {
+		t.Fatalf("erased: got %+v, want %+v", got, want)
+	}
+}
+
+func (m *machine) setAside(t *rapid.T) {
+	e := m.pick(t)
+	m.ok(m.l.DiscardEvents(m.ctx, []uint64{e.Seq}, "why"))
+	for id := range m.deliveries {
+		if id.Seq == e.Seq && e.Problem == "" {
+			return
+		}
+	}
+	if !e.unplanned {
+		e.Discarded = "why"
+	}
+}
+
+// expire lets go of everything that does not wait and is not in quarantine.
+func (m *machine) expire(t *rapid.T) {
+	r := store.Retention{Done: time.Hour, Unmatched: time.Hour, Discarded: time.Hour, Dead: time.Hour}
+	now := time.Now().AddDate(1, 0, 0)
+	limit := rapid.IntRange(1, 5).Draw(t, "limit")
+	for range 100 {
+		done, err := m.l.Expire(m.ctx, now, r, limit)
+		m.ok(err)
+		if done.Over {
+			break
+		}
+	}
+	m.expired = true
+	for i := range m.events {
+		e := &m.events[i]
+		waits := e.unplanned || e.Problem != "" && e.Discarded == ""
+		for _, c := range modelConnectors {
+			waits = waits || m.deliveries[store.DeliveryID{Seq: e.Seq, Connector: c}].State == store.Waiting && e.Discarded == ""
+		}
+		if waits {
+			continue
+		}
+		e.erased = true
+		for _, c := range modelConnectors {
+			delete(m.deliveries, store.DeliveryID{Seq: e.Seq, Connector: c})
 		}
 	}
 }
@@ -246,7 +317,7 @@ func (m *machine) due(t *rapid.T) {
 }
 
 func (m *machine) compare() {
-	st := store.Stats{Events: uint64(len(m.events)), Connectors: map[string]store.ConnectorStats{}}
+	st := store.Stats{Connectors: map[string]store.ConnectorStats{}}
 	oldest := map[string]uint64{}
 	for _, id := range slices.SortedFunc(maps.Keys(m.deliveries), compareIDs) {
 		c := st.Connectors[id.Connector]
@@ -267,7 +338,11 @@ func (m *machine) compare() {
 	}
 	for i := range m.events {
 		e := &m.events[i]
-		if e.Problem != "" {
+		if e.erased {
+			continue
+		}
+		st.Events++
+		if e.Problem != "" && e.Discarded == "" {
 			st.Quarantined++
 		}
 		if e.unplanned {
@@ -288,6 +363,8 @@ func (m *machine) compare() {
 	got, err := m.l.Stats(m.ctx)
 	m.ok(err)
 	got.Bytes = 0
+	maps.DeleteFunc(got.Connectors, func(_ string, c store.ConnectorStats) bool { return c == store.ConnectorStats{} })
+	maps.DeleteFunc(st.Connectors, func(_ string, c store.ConnectorStats) bool { return c == store.ConnectorStats{} })
 	if diff := cmp.Diff(st, got, sameEvent); diff != "" {
 		m.Fatal("stats (-want +got):\n" + diff)
 	}

@@ -35,7 +35,9 @@ groups() { # our own group in each of them, outside
 case $verb in
 can)
 	[ "$(id -u)" = 0 ] || { echo "needs root"; exit 1; }
-	[ -n "$init" ] && command -v systemctl ip nsenter dbus-daemon >/dev/null || { echo "needs systemd, dbus, iproute2 and util-linux"; exit 1; }
+	for tool in "${init:-systemd}" systemctl ip nsenter dbus-daemon dpkg curl; do
+		command -v "$tool" >/dev/null || { echo "needs systemd, dbus, iproute2, util-linux, dpkg and curl; there is no $tool"; exit 1; }
+	done
 	[ -w /sys/fs/cgroup ] || [ -w /sys/fs/cgroup/systemd ] || { echo "cgroups cannot be written"; exit 1; }
 	try=$(mktemp -d)
 	if ! unshare --mount --pid --fork --net --cgroup sh -c "mount -t tmpfs t '$try' && mkdir '$try/u' '$try/w' '$try/r' && mount -t overlay o -o 'lowerdir=/,upperdir=$try/u,workdir=$try/w' '$try/r' && mount -t proc p '$try/r/proc'" 2>/dev/null; then

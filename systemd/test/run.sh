@@ -20,4 +20,4 @@ cp "$here/story.sh" "$inside/"
 cp "$old" "$inside/OLD.deb"
 cp "$new" "$inside/NEW.deb"
 cp "$hammer" "$inside/hammer"
-timeout --kill-after=10 400 "$here/namespace.sh" exec "$dir" bash /root/story/story.sh
+timeout --kill-after=10 500 "$here/namespace.sh" exec "$dir" bash /root/story/story.sh

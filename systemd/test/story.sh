@@ -82,6 +82,16 @@ cp /run/good.yaml /etc/crmsyncd/mapping.yaml
 systemctl reload $unit
 until_true 20 calls_are 6
 
+step "a secret handed over by systemd, also in a reload"
+install -m 600 /dev/null /etc/crmsyncd/hubspot-token
+printf x >/etc/crmsyncd/hubspot-token
+mkdir -p /etc/systemd/system/$unit.d
+printf '[Service]\nLoadCredential=hubspot:/etc/crmsyncd/hubspot-token\n' >/etc/systemd/system/$unit.d/override.conf
+sed -i 's|${HUBSPOT_TOKEN}|${credential:hubspot}|' /etc/crmsyncd/config.yaml
+systemctl daemon-reload
+systemctl restart $unit || fail "it does not start with a credential"
+systemctl reload $unit || fail "it does not reload with a credential"
+
 step "SIGKILL: it comes back by itself, and senders wait meanwhile"
 systemctl kill --kill-whom=main -s KILL $unit
 ./hammer -n 5 -from 6 || fail "senders were refused"
@@ -147,8 +157,12 @@ echo "nonsense: 1" >>/etc/crmsyncd/config.yaml
 is ExecMainStatus 78 || fail "it ended with $(show ExecMainStatus), want 78"
 sleep 1
 is ActiveState failed || fail "it is $(show ActiveState), want failed: a restart cannot help"
+! ./hammer -n 1 -from 1 >/dev/null || fail "a webhook was taken by nobody"
+until_true 20 systemctl is-failed --quiet crmsyncd.socket
 cp /run/good-config.yaml /etc/crmsyncd/config.yaml
-systemctl restart crmsyncd.socket $unit || fail "it does not start with mended settings"
+systemctl reset-failed crmsyncd.socket $unit
+systemctl start crmsyncd.socket $unit || fail "it does not start with mended settings"
+./hammer -n 1 -from 1 >/dev/null || fail "with mended settings the webhook is refused"
 crmsyncd status >/dev/null
 
 step "root looks into the ledger of a daemon that was killed, and it starts again"
@@ -170,6 +184,7 @@ systemctl start $unit
 crmsyncd status | grep -qF "2415" || fail "the ledger is another one: $(crmsyncd status)"
 
 step "purge: nothing stays"
+rm /etc/crmsyncd/hubspot-token # it is not the package's
 dpkg -P crmsyncd >/dev/null 2>&1
 for f in /etc/crmsyncd /var/lib/private/crmsyncd /var/lib/crmsyncd /usr/share/doc/crmsyncd; do
 	[ ! -e "$f" ] && [ ! -L "$f" ] || fail "$f is still there"

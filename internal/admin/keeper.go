@@ -1,0 +1,167 @@
+package admin
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Keeper looks after the ledger. tell hears how far long work is; it may be nil.
+type Keeper interface {
+	// Verify reads every record and returns what is damaged.
+	Verify(ctx context.Context, tell func(done, total int)) ([]store.Damage, error)
+	// Backup writes a consistent copy of the ledger's file and returns its
+	// length in bytes.
+	Backup(ctx context.Context, w io.Writer) (int64, error)
+	// Compact gives the disk back what the ledger's file does not use.
+	Compact(ctx context.Context, tell func(done, total int)) (store.Compacted, error)
+	// Audits returns entries of the audit trail, newest first.
+	Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error)
+	// DiscardEvents sets aside events that go nowhere, for a reason.
+	DiscardEvents(ctx context.Context, seqs []uint64, reason string) error
+	// Preview says what a replay of events would write, and sends nothing.
+	Preview(ctx context.Context, seqs []uint64) ([]Preview, error)
+	// Erase takes a person out of the ledger; with dryRun it only says of what.
+	Erase(ctx context.Context, p Person, dryRun bool, tell func(done, total int)) (Erased, error)
+}
+
+// Preview is what a replay of an event would write.
+type Preview struct {
+	Event   string          `json:"event"`
+	Problem string          `json:"problem,omitempty"` // why it would write nothing
+	Records []PreviewRecord `json:"records"`
+}
+
+// PreviewRecord is a record of a Preview.
+type PreviewRecord struct {
+	Connector string         `json:"connector"`
+	Rule      string         `json:"rule"`
+	Object    string         `json:"object"`
+	ID        string         `json:"id,omitempty"`   // "" where none is known
+	Skip      string         `json:"skip,omitempty"` // why it is not written
+	Fields    []PreviewField `json:"fields"`
+}
+
+// PreviewField is a field that would be written.
+type PreviewField struct {
+	Name  string           `json:"name"`
+	Value connectors.Value `json:"value"` // null clears
+	If    mapping.If       `json:"if,omitempty"`
+	// Effect is new (nothing of ours is known there), changes, same, or older
+	// (a newer event wrote it, and that stays).
+	Effect string `json:"effect"`
+}
+
+var (
+	_ Keeper = (*Desk)(nil)
+	_ Keeper = (*Client)(nil)
+)
+
+// errNoFile is the answer where the ledger is no file.
+var errNoFile = errors.New("this ledger is not a file; use what its database brings for that")
+
+// Verify implements Keeper.
+func (d *Desk) Verify(ctx context.Context, tell func(done, total int)) ([]store.Damage, error) {
+	return d.Ledger.Verify(ctx, tell)
+}
+
+// Backup implements Keeper.
+func (d *Desk) Backup(ctx context.Context, w io.Writer) (int64, error) {
+	return d.backup(ctx, w, nil)
+}
+
+func (d *Desk) backup(ctx context.Context, w io.Writer, size func(int64)) (int64, error) {
+	if d.File == nil {
+		return 0, errNoFile
+	}
+	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger backup"}); err != nil {
+		return 0, err
+	}
+	return d.File.Snapshot(ctx, w, size)
+}
+
+// Compact implements Keeper.
+func (d *Desk) Compact(ctx context.Context, tell func(done, total int)) (store.Compacted, error) {
+	if d.File == nil {
+		return store.Compacted{}, errNoFile
+	}
+	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger compact"}); err != nil {
+		return store.Compacted{}, err
+	}
+	return d.File.Compact(ctx, false, tell)
+}
+
+// Audits implements Keeper.
+func (d *Desk) Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error) {
+	list, err := d.Ledger.Audits(ctx, f)
+	if list == nil {
+		list = []store.Audit{}
+	}
+	return list, err
+}
+
+// DiscardEvents implements Keeper.
+func (d *Desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
+	return d.Ledger.DiscardEvents(audit(ctx, "events discard", reason, eventNames(seqs)), seqs, reason)
+}
+
+// Preview implements Keeper.
+func (d *Desk) Preview(ctx context.Context, seqs []uint64) ([]Preview, error) {
+	out := make([]Preview, 0, len(seqs))
+	for _, seq := range seqs {
+		v, err := d.Ledger.Event(ctx, seq)
+		if err != nil {
+			return nil, err
+		}
+		p, err := d.preview(ctx, v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+func (d *Desk) preview(ctx context.Context, v store.View) (Preview, error) {
+	p := Preview{Event: v.Event.ID(), Records: []PreviewRecord{}}
+	if v.Event.Stripped {
+		p.Problem = stripped
+		return p, nil
+	}
+	now := d.Reparse(v.Event)
+	if now.Problem != "" {
+		p.Problem = "it is not understood: " + now.Problem
+		return p, nil
+	}
+	v.Event.Problem, v.Event.Type, v.Event.OccurredAt, v.Event.Rank, v.Event.Lane = "", now.Type, now.OccurredAt, now.Rank, now.Lane
+	ev, err := d.Parse(v.Event)
+	if err != nil {
+		p.Problem = err.Error()
+		return p, nil
+	}
+	records, err := d.Plan(ctx, ev, v)
+	switch {
+	case err != nil:
+		p.Problem = err.Error()
+	case len(records) == 0:
+		p.Problem = "no rule wants it"
+	default:
+		p.Records = records
+	}
+	return p, ctx.Err()
+}
+
+// stripped says why an event cannot be replayed.
+const stripped = "its payload was deleted when the time of retention.payloads was over"
+
+func eventNames(seqs []uint64) []string {
+	out := make([]string, len(seqs))
+	for i, seq := range seqs {
+		out[i] = store.EventID(seq)
+	}
+	return out
+}

@@ -1,0 +1,179 @@
+package cases_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/cases"
+)
+
+func TestUpdateKeepsAllThatIsStillTrue(t *testing.T) {
+	t.Parallel()
+	old := strings.NewReplacer("id: c1 ", "id: c2 ", "zip: 01234\n", "gone: 1\n            zip: 01234\n", "            share: 0.25\n", "").Replace(right) + `
+  # a comment of the next
+  - name: the next
+    source: telli
+    sample: x
+    expect: {hubspot: nothing}   # really?
+
+# the end
+`
+	f, outcomes, _ := try(t, old, aCall())
+	got, n, err := f.Update(outcomes)
+	if err != nil || n != 2 {
+		t.Fatalf("wrote %d, %v", n, err)
+	}
+	_, _, told := try(t, string(got), aCall())
+	if told != "" {
+		t.Errorf("after the update:\n%s", told)
+	}
+	want := `# What we want.
+cases:
+  - name: a call      # the usual one
+    source: telli
+    sample: x
+    expect:
+      # first the people
+      hubspot:
+        - object: contacts
+          match: [{$id: "77"}, [email, phone], phone]
+          fields: {email: e@example.com, phone: "+493023125017", score: null, tags: [solar, "a: b"]}
+        - object: calls # in any order
+          fields:
+            zip: 01234
+            id: c1 # as the vendor calls it
+            at: 2026-03-04T10:30:00.005+01:00
+            length: 90.0
+            missed: false
+            number: 42
+            word: "true"
+            body: |
+              Talked.
+              Wants an offer: "now".
+            share: 0.25
+          link: contacts
+      airtable: nothing
+
+  # a comment of the next
+`
+	if head, _, _ := strings.Cut(string(got), "  - name: the next"); head != want {
+		t.Errorf("(-want +got)\n%s", cmp.Diff(want, head))
+	}
+	if !strings.HasSuffix(string(got), "\n\n# the end\n") {
+		t.Errorf("the end is lost:\n%s", got)
+	}
+}
+
+func TestUpdateOfWhatPassesChangesNothing(t *testing.T) {
+	t.Parallel()
+	f, outcomes, _ := try(t, right, aCall())
+	if got, n, err := f.Update(outcomes); err != nil || n != 0 || string(got) != right {
+		t.Errorf("wrote %d, %v:\n%s", n, err, cmp.Diff(right, string(got)))
+	}
+}
+
+func TestUpdateWritesWhatIsNotThereYet(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"cases:\n  - name: x\n    source: telli\n    payload:\n      a: 1\n\n  # next\n  - name: y\n    source: telli\n    sample: z\n",
+		"cases:\n- name: x\n  source: telli\n  sample: z\n  expect:\n- name: y\n  source: telli\n  expect: nothing\n  sample: z",
+		"cases:\n  - expect: nothing\n    name: x\n    source: telli\n    sample: z",
+		"cases:\r\n  - name: x\r\n    source: telli\r\n    sample: z\r\n    expect: nothing\r\n",
+	} {
+		f, outcomes, _ := try(t, text, aCall())
+		got, _, err := f.Update(outcomes)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if _, _, told := try(t, string(got), aCall()); told != "" {
+			t.Errorf("%s\n%s", got, told)
+		}
+		if strings.Contains(text, "# next") && !strings.Contains(string(got), "\n\n  # next\n  - name: y\n") {
+			t.Errorf("the comment of the next case is lost:\n%s", got)
+		}
+	}
+}
+
+func TestUpdateRefusesACaseInOneLine(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		"cases:\n  - {name: x, source: telli, sample: z, expect: nothing}\n",
+		"cases:\n  - {name: x, source: telli, sample: z}\n",
+	} {
+		f, outcomes, _ := try(t, text, aCall())
+		if got, _, err := f.Update(outcomes); err == nil || !strings.Contains(err.Error(), "mapping_test.yaml:2:5") || !strings.Contains(err.Error(), "line of its own") {
+			t.Errorf("%s gave %s, %v", text, got, err)
+		}
+	}
+}
+
+func TestUpdateTakesAwayWhatDoesNotComeAnyMore(t *testing.T) {
+	t.Parallel()
+	f, outcomes, _ := try(t, right, &event.Event{Type: event.CallRinging, Source: "telli"})
+	got, _, err := f.Update(outcomes)
+	if err != nil || !strings.Contains(string(got), "expect: nothing") {
+		t.Errorf("%v:\n%s", err, got)
+	}
+}
+
+// FuzzUpdate holds that whatever values come out can be written so that the
+// cases pass, and that no file makes it panic.
+func FuzzUpdate(f *testing.F) {
+	f.Add(right, "a\nb", "true", "+49 30")
+	f.Add("cases:\n  - name: x\n    source: telli\n    sample: y\n", " lead\n\n", "2026-03-04", "null")
+	f.Add("cases:\n- name: x\n  source: telli\n  sample: y\n  expect:\n    hubspot:\n    - object: calls\n      fields:\n        # c\n        id: |\n         x\n", "\t#: -", "~", "0x10")
+	f.Add("cases: [{name: a, source: telli, payload: {a: [}}]", "", "", "")
+	r := rules(f)
+	f.Fuzz(func(t *testing.T, text, a, b, c string) {
+		file, problems := cases.Read("t.yaml", []byte(text), names)
+		if problems.Err() != nil {
+			return
+		}
+		ev := aCall()
+		ev.Call.Summary, ev.Call.ID, ev.Call.Topics = a, b, []string{c, a}
+		var outcomes []cases.Outcome
+		for _, one := range file.Cases {
+			outcomes = append(outcomes, cases.Run(r, one, ev, ""))
+			_ = outcomes[len(outcomes)-1].Text()
+		}
+		cases.JUnit(outcomes)
+		cases.Cover(r, outcomes)
+		out, n, err := file.Update(outcomes)
+		if err != nil || n == 0 {
+			return
+		}
+		again, problems := cases.Read("t.yaml", out, names)
+		if problems.Err() != nil {
+			t.Fatalf("cannot be read again: %v\n%s", problems, out)
+		}
+		for _, one := range again.Cases {
+			if o := cases.Run(r, one, ev, ""); !o.Passed() {
+				t.Fatalf("does not pass after the update:\n%s\n%s", o.Text(), out)
+			}
+		}
+	})
+}
+
+func TestAnyTextCanBeExpected(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{
+		" lead", "trail ", "a\n\n", "a\n b\n", " a\nb", "\na", "\n\n a\n", "\ttab", "# x", "- x", "~", "null", "Null", "true", "yes", "1e3", "0x10", "01234", "1_000", ".5", "2026-03-04", "2026-03-04T09:30:00Z", "12:30",
+		"=x", "%", "@x", "`", "'", "\"", "a: b", "a #b", "ü 😀", "\u2028x", "a\u0085b", "\ufeffx", "x\x00y", "\x1b[31m", "a\rb", "a\r\nb", "<<", "*a", "&a", "!x", "{", "[a", "?", ": ", "---", "...", "a\n---\nb", "nothing", strings.Repeat("long ", 100), "a\n\tb\n", "x\n# y",
+	} {
+		ev := aCall()
+		ev.Call.ID, ev.Call.Summary, ev.Call.Headline, ev.Call.Topics = text, text, text, []string{text, "x"}
+		f, outcomes, _ := try(t, "cases:\n  - name: x\n    source: telli\n    sample: y\n", ev)
+		out, _, err := f.Update(outcomes)
+		if err != nil {
+			t.Errorf("%q: %v", text, err)
+			continue
+		}
+		if _, _, told := try(t, string(out), ev); told != "" {
+			t.Errorf("%q:\n%s\n%s", text, told, out)
+		}
+	}
+}

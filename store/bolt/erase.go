@@ -1,0 +1,109 @@
+package bolt
+
+import (
+	"context"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// erased stands where a reason was in the audit trail.
+const erased = "(erased)"
+
+// Erase implements store.Ledger. What is deleted stays in free pages of the
+// file until Compact.
+func (l *Ledger) Erase(ctx context.Context, e store.Erasure) (store.Erased, error) {
+	var done store.Erased
+	err := l.write(ctx, perRecord*(4*len(e.Events)+len(e.Links)+len(e.Heads)), audited(ctx, func(t *txn) error {
+		done = store.Erased{}
+		for _, seq := range e.Events {
+			before := t.counts.events
+			n, err := t.deleteEvent(seq)
+			if err != nil {
+				return err
+			}
+			done.Deliveries += n
+			done.Events += int(before - t.counts.events)
+		}
+		for _, k := range e.Links {
+			key, _ := linkHash(k)
+			if err := t.forget(linksBucket, key, &done.Links); err != nil {
+				return err
+			}
+		}
+		for _, k := range e.Heads {
+			key, _ := headHash(k)
+			if err := t.forget(headsBucket, key, &done.Heads); err != nil {
+				return err
+			}
+		}
+		return t.eraseReasons(e.Audits, &done.Audits)
+	}), nil)
+	return done, err
+}
+
+func (t *txn) forget(b bucket, key []byte, n *int) error {
+	if t.bucket(b).Get(key) == nil {
+		return nil
+	}
+	*n++
+	return t.del(b, key)
+}
+
+func (t *txn) eraseReasons(ids []uint64, n *int) error {
+	for _, id := range ids {
+		a, err := t.audit(id)
+		if isNotFound(err) || err == nil && a.Reason == "" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		a.Reason = erased
+		if err := t.writeAudit(a); err != nil {
+			return err
+		}
+		*n++
+	}
+	return nil
+}
+
+// DiscardEvents implements store.Ledger.
+func (l *Ledger) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
+	return l.write(ctx, 4*perRecord*len(seqs), audited(ctx, func(t *txn) error {
+		for _, seq := range seqs {
+			if _, err := t.eventHead(seq); err != nil {
+				return err
+			}
+		}
+		for _, seq := range seqs {
+			if err := t.setAside(seq, reason); err != nil {
+				return err
+			}
+		}
+		return nil
+	}), nil)
+}
+
+// setAside discards an event that goes nowhere.
+func (t *txn) setAside(seq uint64, reason string) error {
+	e, head, err := t.event(seq)
+	if err != nil {
+		return err
+	}
+	switch t.stateOf(&e, t.deliveriesOf(seq)) {
+	case store.Quarantined, store.Unmatched:
+	case store.Waiting, store.Done, store.Dead, store.Discarded:
+		return nil
+	}
+	was := e
+	if e.Discarded = reason; reason == "" {
+		e.Discarded = "no reason given"
+	}
+	if err := t.putEvent(e, head); err != nil {
+		return err
+	}
+	if err := t.listUnmatched(&e, false); err != nil {
+		return err
+	}
+	return t.listQuarantined(&was, &e)
+}

@@ -1,0 +1,309 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// lookedAt is how many entries a call of Expire looks at for each one that it
+// may delete.
+const lookedAt = 8
+
+// round is how far a round of Expire has come: in which of the lists, and there
+// after which seq.
+type round struct {
+	list  int
+	after uint64
+}
+
+// expiring is a list of events by the time at which they came in, and which of
+// them a round looks at.
+type expiring struct {
+	bucket bucket
+	prefix []byte
+	before time.Time // received before
+}
+
+// Expire implements store.Ledger. A round goes through the lists of states that
+// people look at, then through all events from the oldest on, as far as any
+// can have to go, then through the index of ids.
+func (l *Ledger) Expire(ctx context.Context, now time.Time, r store.Retention, limit int) (store.Expired, error) {
+	l.expiring.Lock()
+	defer l.expiring.Unlock()
+	var found findings
+	next := l.round
+	drop := forgottenBy(now, r.Identity)
+	err := l.read(ctx, func(t *txn) (err error) {
+		found, next = findings{}, l.round
+		found.over, err = t.find(&found, &next, now, r, limit)
+		if found.over {
+			found.stale = t.staleIDs(drop, 4*limit)
+			found.over = len(found.stale) < 4*limit
+		}
+		return err
+	})
+	if err != nil {
+		return store.Expired{}, err
+	}
+	done := store.Expired{Over: found.over}
+	if n := len(found.gone) + len(found.stripped); n+len(found.stale) > 0 {
+		err := l.write(ctx, 4*perRecord*n, func(t *txn) error {
+			done = store.Expired{Over: found.over}
+			return t.letGo(&found, drop, now, r, &done)
+		}, nil)
+		if err != nil {
+			return store.Expired{}, err
+		}
+	}
+	if l.round = next; done.Over {
+		l.round = round{}
+	}
+	return done, nil
+}
+
+// findings is what a call of Expire found to let go of.
+type findings struct {
+	gone, stripped []uint64
+	stale          [][]byte // keys of the index of ids
+	over           bool     // there is no more
+}
+
+// find goes on through the lists from next, and returns true at their end.
+func (t *txn) find(found *findings, next *round, now time.Time, r store.Retention, limit int) (end bool, err error) {
+	lists, err := t.expiring(now, r)
+	if err != nil {
+		return false, err
+	}
+	looks := limit * lookedAt
+	for ; next.list < len(lists); next.list, next.after = next.list+1, 0 {
+		more := t.walkExpiring(lists[next.list], next, &looks, func(seq uint64) bool {
+			switch t.fate(seq, now, r) {
+			case goes:
+				found.gone = append(found.gone, seq)
+			case losesBody:
+				found.stripped = append(found.stripped, seq)
+			case stays:
+			}
+			return len(found.gone)+len(found.stripped) < limit
+		})
+		if more {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// letGo deletes what is still to go: it may have changed since it was found.
+func (t *txn) letGo(found *findings, drop forgotten, now time.Time, r store.Retention, done *store.Expired) error {
+	for _, seq := range found.gone {
+		if t.fate(seq, now, r) != goes {
+			continue
+		}
+		if err := t.dropUndated(seq); err != nil {
+			return err
+		}
+		if _, err := t.deleteEvent(seq); err != nil {
+			return err
+		}
+		done.Events++
+	}
+	for _, seq := range found.stripped {
+		if t.fate(seq, now, r) != losesBody {
+			continue
+		}
+		if err := t.strip(seq); err != nil {
+			return err
+		}
+		done.Payloads++
+	}
+	if len(found.stale) == 0 {
+		return nil
+	}
+	for _, k := range found.stale {
+		if err := t.del(idsBucket, k); err != nil {
+			return err
+		}
+	}
+	done.IDs = len(found.stale)
+	return t.put(metaBucket, forgottenKey, drop.record())
+}
+
+// expiring names the lists that a round goes through.
+func (t *txn) expiring(now time.Time, r store.Retention) ([]expiring, error) {
+	c, err := t.sums()
+	if err != nil {
+		return nil, err
+	}
+	var lists []expiring
+	add := func(b bucket, prefix []byte, keep time.Duration) {
+		if keep > 0 {
+			lists = append(lists, expiring{b, prefix, now.Add(-keep)})
+		}
+	}
+	add(statesBucket, statePrefix(stateQuarantined, ""), r.Quarantined)
+	add(statesBucket, statePrefix(stateUnmatched, ""), r.Unmatched)
+	add(statesBucket, statePrefix(stateDiscarded, ""), r.Discarded)
+	for _, e := range c.connectors {
+		add(statesBucket, statePrefix(stateDiscarded, e.name), r.Discarded)
+		add(statesBucket, statePrefix(stateDead, e.name), r.Dead)
+	}
+	done := r.Done
+	if r.Payloads > 0 && (done == 0 || r.Payloads < done) {
+		done = r.Payloads
+	}
+	add(eventsBucket, nil, done)
+	return lists, nil
+}
+
+// walkExpiring calls visit for the events of a list that came in early enough,
+// and notes in at how far it got; more is true if it was cut short.
+func (t *txn) walkExpiring(x expiring, at *round, looks *int, visit func(seq uint64) bool) (more bool) {
+	c := t.bucket(x.bucket).Cursor()
+	for k, rec := c.Seek(binary.BigEndian.AppendUint64(bytes.Clone(x.prefix), at.after+1)); len(k) == len(x.prefix)+8 && bytes.HasPrefix(k, x.prefix); k, rec = c.Next() {
+		if *looks--; *looks < 0 {
+			return true
+		}
+		seq := binary.BigEndian.Uint64(k[len(x.prefix):])
+		received, ok := receivedAt(x.bucket, k, rec)
+		if ok && received.After(x.before.Add(clockSlack)) {
+			return false
+		}
+		at.after = seq
+		if ok && received.Before(x.before) && !visit(seq) {
+			return true
+		}
+	}
+	return false
+}
+
+// receivedAt is when an event of a list came in; false if the record is damaged.
+func receivedAt(b bucket, k, rec []byte) (time.Time, bool) {
+	if b == eventsBucket {
+		e, err := decodeHead(k, rec)
+		return e.ReceivedAt, err == nil
+	}
+	payload, err := unseal(b, k, rec)
+	if err != nil || len(payload) != timeLen {
+		return time.Time{}, false
+	}
+	return readTime(payload), true
+}
+
+// fate is what becomes of an event.
+type fate int
+
+const (
+	stays fate = iota
+	goes
+	losesBody
+)
+
+func (t *txn) fate(seq uint64, now time.Time, r store.Retention) fate {
+	e, err := t.eventHead(seq)
+	if err != nil {
+		return stays // damage is for a person
+	}
+	v := store.View{Event: e.Event, Deliveries: t.deliveriesOf(seq)}
+	v.State = t.stateOf(&v.Event, v.Deliveries)
+	keep, since := r.Of(v)
+	switch {
+	case keep > 0 && now.Sub(since) >= keep:
+		return goes
+	case v.State == store.Done && r.Payloads > 0 && now.Sub(since) >= r.Payloads && len(e.raw) > 0:
+		return losesBody
+	}
+	return stays
+}
+
+// strip lets go of an event's body.
+func (t *txn) strip(seq uint64) error {
+	e, head, err := t.event(seq)
+	if err != nil {
+		return err
+	}
+	e.Body, e.Stripped = nil, true
+	head.kinds |= markStripped
+	return t.putEvent(e, head)
+}
+
+// dropUndated forgets the content key of an event for which the vendor gave no
+// time: such keys lie in no day that would pass, and go with the event.
+func (t *txn) dropUndated(seq uint64) error {
+	e, err := t.eventHead(seq)
+	if err != nil || e.kinds&markContent == 0 || e.day != undated || seq > t.counts.indexed {
+		return err
+	}
+	k := makeIDKey(idContent, undated, e.hashes(&e.Event).content)
+	return t.delIfThere(idsBucket, k[:])
+}
+
+// identityDays is for how many days ids by which vendors tell a retry are kept:
+// more than they are looked up for.
+const identityDays = redeliveryDays + 4
+
+// forgotten are the days before which ids are not known any more.
+type forgotten struct {
+	received int32 // of ids by the day on which the event came in
+	occurred int32 // of content keys
+}
+
+var forgottenKey = []byte("forgotten")
+
+func forgottenBy(now time.Time, identity time.Duration) forgotten {
+	f := forgotten{received: dayOf(now) - identityDays}
+	if identity > 0 {
+		f.occurred = dayOf(now.Add(-identity))
+	}
+	return f
+}
+
+func (f forgotten) before(kind byte) int32 {
+	if kind == idContent {
+		return f.occurred
+	}
+	return f.received
+}
+
+func (f forgotten) has(k idKey) bool {
+	day := int32(binary.BigEndian.Uint32(k[1:]) ^ (1 << 31))
+	return day < f.before(k[0]) && (k[0] != idContent || day > undated)
+}
+
+func (f forgotten) record() []byte {
+	rec := binary.BigEndian.AppendUint32(newRecord(8), uint32(f.received))
+	return binary.BigEndian.AppendUint32(rec, uint32(f.occurred))
+}
+
+func (t *txn) readForgotten() (forgotten, error) {
+	payload, err := t.get(metaBucket, forgottenKey)
+	if err != nil || payload == nil {
+		return forgotten{}, err
+	}
+	r := reader{payload, true}
+	f := forgotten{int32(r.uint32()), int32(r.uint32())}
+	if !r.ok {
+		err = damaged(metaBucket, forgottenKey, "it cannot be read")
+	}
+	return f, err
+}
+
+// staleIDs returns at most limit keys of the index that are to be forgotten.
+func (t *txn) staleIDs(f forgotten, limit int) (keys [][]byte) {
+	c := t.bucket(idsBucket).Cursor()
+	for _, kind := range []byte{idBody, idContent, idDelivery, idConflict} {
+		first := []byte{kind}
+		if kind == idContent {
+			// Behind those without a day; no vendor tells of calls before 1970.
+			k := makeIDKey(kind, undated+1, idHash{})
+			first = k[:]
+		}
+		for k, _ := c.Seek(first); len(k) == len(idKey{}) && k[0] == kind && len(keys) < limit && f.has(idKey(k)); k, _ = c.Next() {
+			keys = append(keys, bytes.Clone(k))
+		}
+	}
+	return keys
+}

@@ -1,0 +1,169 @@
+package bolt
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// Snapshot implements store.File. While it runs, the pages of the state that it
+// copies cannot be used again, and the file grows by what is written.
+func (l *Ledger) Snapshot(ctx context.Context, w io.Writer, size func(int64)) (n int64, err error) {
+	err = l.read(ctx, func(t *txn) error {
+		if size != nil {
+			size(t.tx.Size())
+		}
+		to := &abortable{Writer: w, ctx: ctx, closing: l.closing}
+		var err error
+		n, err = t.tx.WriteTo(to)
+		return cmp.Or(to.err, err) // bbolt does not wrap it
+	})
+	return n, err
+}
+
+// abortable is a Writer that gives up when its context ends or the ledger closes.
+type abortable struct {
+	io.Writer
+	ctx     context.Context
+	closing <-chan struct{}
+	err     error
+}
+
+func (a *abortable) Write(b []byte) (n int, err error) {
+	select {
+	case <-a.ctx.Done():
+		a.err = a.ctx.Err()
+	case <-a.closing:
+		a.err = store.ErrClosed
+	default:
+		n, a.err = a.Writer.Write(b)
+	}
+	return n, a.err
+}
+
+// Inspect is Verify for a file that nobody has open, such as a backup; it
+// changes nothing. Errors are those of Open. A file of an older layout that
+// Open can bring to today's is inspected as well.
+func Inspect(ctx context.Context, path string, progress func(done, total int)) ([]store.Damage, error) {
+	damage, err := inspect(ctx, path, progress)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return damage, nil
+}
+
+func inspect(ctx context.Context, path string, progress func(done, total int)) (_ []store.Damage, err error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("there is no such file: %w", store.ErrNotFound)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := checkFile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = errors.Join(corruptFile(fmt.Sprint(r)), f.Close())
+		}
+	}()
+	at := &opened{file: f}
+	at.db, err = bbolt.Open(path, 0, &bbolt.Options{
+		ReadOnly: true, Timeout: time.Second, NoStatistics: true,
+		OpenFile: func(string, int, os.FileMode) (*os.File, error) { return f, nil },
+	})
+	if errors.Is(err, syscall.EWOULDBLOCK) || err != nil && err.Error() == "timeout" {
+		err = store.ErrLocked
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	l := &Ledger{path: path, log: slog.New(slog.DiscardHandler), closing: make(chan struct{})}
+	l.at.Store(at)
+	defer func() { err = errors.Join(err, at.db.Close()) }()
+	err = l.read(ctx, l.readMeta)
+	if _, older := errors.AsType[*oldLayoutError](err); err != nil && !older {
+		return nil, err
+	}
+	return l.Verify(ctx, progress)
+}
+
+// Restore puts a copy of the file from in the place of the ledger at path and
+// returns under which name the ledger that was there is kept; "" if there was
+// none. from must be sound: see Inspect. ErrLocked: a daemon has the ledger open.
+func Restore(path, from string, now time.Time) (kept string, err error) {
+	kept, err = restore(path, from, now)
+	if err != nil {
+		return "", fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return kept, nil
+}
+
+func restore(path, from string, now time.Time) (kept string, err error) {
+	var owner fs.FileInfo
+	old, err := openFile(Options{Path: path, Timeout: time.Second})
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return "", err
+		}
+		if owner, err = os.Stat(filepath.Dir(path)); err != nil {
+			return "", err
+		}
+	case err != nil:
+		return "", err
+	default:
+		defer old.Close() // until then it is locked
+		if owner, err = old.Stat(); err != nil {
+			return "", err
+		}
+		kept = path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+	}
+	temp := path + ".restore"
+	if err := copyDurably(temp, from, owner); err != nil {
+		return "", errors.Join(err, os.Remove(temp))
+	}
+	if kept != "" {
+		if err := os.Link(path, kept); err != nil {
+			return "", errors.Join(err, os.Remove(temp))
+		}
+	}
+	if err := os.Rename(temp, path); err != nil {
+		return "", err
+	}
+	return kept, syncDir(path)
+}
+
+// copyDurably copies a file for the owner of another.
+func copyDurably(to, from string, owner fs.FileInfo) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	err = keepOwner(out, owner)
+	if err == nil {
+		_, err = io.Copy(out, in)
+	}
+	if err == nil {
+		err = out.Sync()
+	}
+	return errors.Join(err, out.Close())
+}
