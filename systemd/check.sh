@@ -4,8 +4,8 @@
 #
 #   systemd/check.sh BINARY
 set -euo pipefail
-cd "$(dirname "$0")"
 binary=$(realpath "${1:?the crmsyncd that the units are to start}")
+cd "$(dirname "$0")"
 most=11 # tenths: 1.1
 
 if ! command -v systemd-analyze >/dev/null; then

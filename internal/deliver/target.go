@@ -316,7 +316,7 @@ func (t *target) fared(w *wave) {
 	case tooFast(e) && w.succeeded && t.failures < bursts:
 		// The account works. What it wants to be waited for, its limiter waits.
 		t.failures++
-		t.pausedUntil = later(t.pausedUntil, now.Add(breath))
+		t.pausedUntil, t.reason = later(t.pausedUntil, now.Add(breath)), e.Error()
 	default:
 		if !same {
 			t.failures++
