@@ -178,7 +178,7 @@ func (e eraser) run(dryRun bool) error {
 		err = printErased(out, got, dryRun)
 	}
 	if err == nil && got.Left != "" {
-		err = errors.New("deleted, but the file could not be written anew, and its free space still holds the data: " + got.Left + "; run crmsyncd ledger compact")
+		err = errors.New("deleted, but the file could not be written anew, and its free space still holds the data: " + got.Left + "; run crmsyncd ledger compact --overwrite")
 	}
 	return err
 }

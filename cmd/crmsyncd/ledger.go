@@ -215,7 +215,8 @@ func size(n int64) string {
 }
 
 func (c *cli) ledgerCompact() *cobra.Command {
-	return &cobra.Command{
+	var overwrite bool
+	cmd := &cobra.Command{
 		Use:   "compact",
 		Short: "Give the disk back what the ledger does not use, whether the daemon runs or not",
 		Long: `Write what is live into a new file and put that in the place of the old one. The
@@ -225,7 +226,7 @@ space as the ledger has.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withKeeper(cmd.Context(), func(k admin.Keeper) error {
 				tell, clear := meter(cmd.ErrOrStderr(), "compacting")
-				done, err := k.Compact(cmd.Context(), tell)
+				done, err := k.Compact(cmd.Context(), overwrite, tell)
 				clear()
 				if err != nil {
 					return err
@@ -235,4 +236,6 @@ space as the ledger has.`,
 			})
 		},
 	}
+	cmd.Flags().BoolVar(&overwrite, "overwrite", false, "fill the old file with zeros before it is let go, so that what was deleted is not left on the disk")
+	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/mapping"
@@ -17,8 +18,9 @@ type Keeper interface {
 	// Backup writes a consistent copy of the ledger's file and returns its
 	// length in bytes.
 	Backup(ctx context.Context, w io.Writer) (int64, error)
-	// Compact gives the disk back what the ledger's file does not use.
-	Compact(ctx context.Context, tell func(done, total int)) (store.Compacted, error)
+	// Compact gives the disk back what the ledger's file does not use; with
+	// overwrite the old file is filled with zeros first.
+	Compact(ctx context.Context, overwrite bool, tell func(done, total int)) (store.Compacted, error)
 	// Audits returns entries of the audit trail, newest first.
 	Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error)
 	// DiscardEvents sets aside events that go nowhere, for a reason.
@@ -81,18 +83,34 @@ func (d *Desk) backup(ctx context.Context, w io.Writer, size func(int64)) (int64
 	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger backup"}); err != nil {
 		return 0, err
 	}
-	return d.File.Snapshot(ctx, w, size)
+	st, err := d.Ledger.Stats(ctx)
+	if err != nil {
+		return 0, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute+time.Duration(st.Bytes/slowestBackup)*time.Second, errSlowBackup)
+	defer cancel()
+	n, err := d.File.Snapshot(ctx, w, size)
+	if err != nil && errors.Is(context.Cause(ctx), errSlowBackup) {
+		err = errSlowBackup
+	}
+	return n, err
 }
 
+// slowestBackup is how slowly a backup may be read, in bytes a second: while it
+// is, the ledger cannot use free space again.
+const slowestBackup = 1 << 20
+
+var errSlowBackup = errors.New("the backup was written too slowly, and the ledger grew meanwhile; write it to a faster disk of this machine")
+
 // Compact implements Keeper.
-func (d *Desk) Compact(ctx context.Context, tell func(done, total int)) (store.Compacted, error) {
+func (d *Desk) Compact(ctx context.Context, overwrite bool, tell func(done, total int)) (store.Compacted, error) {
 	if d.File == nil {
 		return store.Compacted{}, errNoFile
 	}
 	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger compact"}); err != nil {
 		return store.Compacted{}, err
 	}
-	return d.File.Compact(ctx, false, tell)
+	return d.File.Compact(ctx, overwrite, tell)
 }
 
 // Audits implements Keeper.

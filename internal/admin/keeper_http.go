@@ -23,7 +23,8 @@ func handleKeeper(mux *http.ServeMux, k Keeper) {
 		work(w, r, func(tell func(int, int)) ([]store.Damage, error) { return k.Verify(r.Context(), tell) })
 	})
 	mux.HandleFunc("POST /api/ledger/compact", func(w http.ResponseWriter, r *http.Request) {
-		work(w, r, func(tell func(int, int)) (store.Compacted, error) { return k.Compact(r.Context(), tell) })
+		overwrite := r.URL.Query().Get("overwrite") == "true"
+		work(w, r, func(tell func(int, int)) (store.Compacted, error) { return k.Compact(r.Context(), overwrite, tell) })
 	})
 	mux.HandleFunc("POST /api/ledger/backup", func(w http.ResponseWriter, r *http.Request) { sendBackup(w, r, k) })
 	mux.HandleFunc("GET /api/audit", func(w http.ResponseWriter, r *http.Request) {
@@ -179,8 +180,8 @@ func (c *Client) Verify(ctx context.Context, tell func(done, total int)) ([]stor
 }
 
 // Compact implements Keeper.
-func (c *Client) Compact(ctx context.Context, tell func(done, total int)) (store.Compacted, error) {
-	return follow[store.Compacted](ctx, c, "/api/ledger/compact", struct{}{}, tell)
+func (c *Client) Compact(ctx context.Context, overwrite bool, tell func(done, total int)) (store.Compacted, error) {
+	return follow[store.Compacted](ctx, c, "/api/ledger/compact?overwrite="+strconv.FormatBool(overwrite), struct{}{}, tell)
 }
 
 // Erase implements Keeper.

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -267,14 +268,8 @@ func (l *Ledger) readMeta(t *txn) error {
 	case v < schema:
 		return &oldLayoutError{int(v)}
 	}
-	for _, b := range buckets {
-		switch {
-		case t.tx.Bucket([]byte(b.name)) != nil:
-		case b.id >= callsBucket.id:
-			return &oldLayoutError{schema}
-		default:
-			return corruptFile("it has no " + b.name)
-		}
+	if err := t.hasBuckets(); err != nil {
+		return err
 	}
 	if l.counts, err = t.readCounts(); err != nil {
 		return fmt.Errorf("%w; use %s", err, mend)
@@ -282,6 +277,37 @@ func (l *Ledger) readMeta(t *txn) error {
 	l.idDays = t.readIDDays()
 	payload, err = t.get(metaBucket, cleanKey)
 	l.clean = payload != nil && err == nil
+	return nil
+}
+
+// hasBuckets finds out whether the file has all buckets. It may lack the last
+// ones, which were added since it was written. Anything else is damage: a
+// bucket whose name lost a bit is not made again, empty, beside it.
+func (t *txn) hasBuckets() error {
+	err := t.tx.ForEach(func(name []byte, bb *bbolt.Bucket) error {
+		if bb == nil || !slices.ContainsFunc(buckets, func(b bucket) bool { return b.name == string(name) }) {
+			return corruptFile("it has something that is none of its buckets")
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	missing := ""
+	for _, b := range buckets {
+		switch there := t.tx.Bucket([]byte(b.name)) != nil; {
+		case there && missing != "":
+			return corruptFile("it has no " + missing)
+		case !there && missing == "":
+			missing = b.name
+		}
+		if missing != "" && b.id < callsBucket.id {
+			return corruptFile("it has no " + missing)
+		}
+	}
+	if missing != "" {
+		return &oldLayoutError{schema}
+	}
 	return nil
 }
 

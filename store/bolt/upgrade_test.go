@@ -106,7 +106,8 @@ func TestUpgrade(t *testing.T) {
 	t.Run("buckets that were added since are made", func(t *testing.T) {
 		t.Parallel()
 		path, want := closedLedger(t)
-		alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(auditBucket.name)) })
+		last := buckets[len(buckets)-1].name
+		alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket([]byte(last)) })
 		l, err := Open(options(path))
 		if err != nil {
 			t.Fatal(err)
@@ -118,6 +119,18 @@ func TestUpgrade(t *testing.T) {
 		}
 		if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {
 			t.Errorf("files were left: %v", left)
+		}
+	})
+
+	t.Run("a bucket that was renamed by damage is not made again", func(t *testing.T) {
+		t.Parallel()
+		path, _ := closedLedger(t)
+		alter(t, path, func(tx *bbolt.Tx) error {
+			_, err := tx.CreateBucket([]byte("auxit"))
+			return errors.Join(err, tx.DeleteBucket([]byte(auditBucket.name)))
+		})
+		if _, err := Open(options(path)); !errors.Is(err, store.ErrCorrupt) {
+			t.Fatalf("want ErrCorrupt, got %v", err)
 		}
 	})
 
