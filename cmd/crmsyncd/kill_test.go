@@ -26,7 +26,34 @@ type process struct {
 	t   testing.TB
 	dir string
 	cmd *exec.Cmd
-	err bytes.Buffer
+	err output
+}
+
+// output is what a process says, which may be read while it runs.
+type output struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (o *output) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.Write(p)
+}
+
+func (o *output) String() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.text.String()
+}
+
+// trim forgets all once it is longer than most bytes.
+func (o *output) trim(most int) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.text.Len() > most {
+		o.text.Reset()
+	}
 }
 
 func (p *process) start() {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -274,9 +273,7 @@ func (s *soak) settle() error {
 
 // start starts the daemon on the data of the one before.
 func (s *soak) start() {
-	if s.p.err.Len() > 1<<20 {
-		s.p.err.Reset()
-	}
+	s.p.err.trim(1 << 20)
 	s.p.start()
 	cmd, exited := s.p.cmd, make(chan error, 1)
 	go func() { exited <- cmd.Wait() }()
@@ -319,7 +316,7 @@ func (s *soak) stop(sig syscall.Signal) {
 		s.kills++
 	}
 	for _, evil := range []string{"DATA RACE", "panic", "delivery dead", "concurrent map"} {
-		if bytes.Contains(s.p.err.Bytes(), []byte(evil)) {
+		if strings.Contains(s.p.err.String(), evil) {
 			s.t.Errorf("the daemon said %q", evil)
 		}
 	}
