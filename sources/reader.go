@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 )
 
@@ -44,6 +45,18 @@ type Query struct {
 	// to ask more of each one; nil: none is. Only what identifies an item need
 	// be in it.
 	Known func(context.Context, []Item) ([]bool, error)
+}
+
+// Offset is the Cursor of vendors whose pages begin at a number; 0 for the first.
+func (q Query) Offset() (int, error) {
+	if q.Cursor == "" {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(q.Cursor)
+	if err != nil || n < 0 {
+		return 0, &ReadError{What: "the cursor is none of this source's"}
+	}
+	return n, nil
 }
 
 // Page is what a Reader answers.

@@ -64,6 +64,14 @@ at an address that does not answer: copy that address, and paste it here.`,
 
 // withGranter runs do on the running daemon or, where none runs, on its ledger.
 func (c *cli) withGranter(ctx context.Context, connector string, do func(admin.Granter) error) error {
+	return c.withSecrets(ctx, func(s *app.Setup) bool { return s.Connectors[connector] != nil },
+		func(client *admin.Client) error { return do(client) }, func(desk *admin.Desk) error { return do(desk) })
+}
+
+// withSecrets runs asked on the running daemon or, where none runs, own on its
+// ledger. Then the secrets of what is concerned are needed here, for which
+// built looks; what else is wrong with the settings is not in the way.
+func (c *cli) withSecrets(ctx context.Context, built func(*app.Setup) bool, asked func(*admin.Client) error, own func(*admin.Desk) error) error {
 	setup, problems := c.build()
 	if setup == nil || setup.Settings == nil {
 		return problems
@@ -73,19 +81,17 @@ func (c *cli) withGranter(ctx context.Context, connector string, do func(admin.G
 		if err != nil {
 			return err
 		}
-		return do(client)
+		return asked(client)
 	}
-	// Without a daemon the connector's secret is needed here; what else is
-	// wrong with the settings is not in the way.
 	setup, problems = c.buildStrict()
-	if problems.Has(diag.Error) && (setup == nil || setup.Connectors[connector] == nil) {
+	if problems.Has(diag.Error) && (setup == nil || !built(setup)) {
 		return problems
 	}
 	desk, end, err := openTokens(setup)
 	if err != nil {
 		return err
 	}
-	return errors.Join(do(desk), end())
+	return errors.Join(own(desk), end())
 }
 
 // openTokens opens the ledger of settings whose daemon does not run, and lets

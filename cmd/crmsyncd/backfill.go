@@ -12,7 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmsyncd/crmsyncd/internal/admin"
-	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/internal/app"
 )
 
 func (c *cli) backfill() *cobra.Command {
@@ -69,28 +69,8 @@ command within a day goes on from there.`,
 
 // withBackfiller runs do on the running daemon or, where none runs, on its ledger.
 func (c *cli) withBackfiller(ctx context.Context, source string, do func(admin.Backfiller) error) error {
-	setup, problems := c.build()
-	if setup == nil || setup.Settings == nil {
-		return problems
-	}
-	client := admin.NewClient(setup.Settings.Admin)
-	if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
-		if err != nil {
-			return err
-		}
-		return do(client)
-	}
-	// Without a daemon the source's credentials are needed here; what else is
-	// wrong with the settings is not in the way.
-	setup, problems = c.buildStrict()
-	if problems.Has(diag.Error) && (setup == nil || setup.Sources[source] == nil) {
-		return problems
-	}
-	desk, end, err := openTokens(setup)
-	if err != nil {
-		return err
-	}
-	return errors.Join(do(desk), end())
+	return c.withSecrets(ctx, func(s *app.Setup) bool { return s.Sources[source] != nil },
+		func(client *admin.Client) error { return do(client) }, func(desk *admin.Desk) error { return do(desk) })
 }
 
 func runBackfill(cmd *cobra.Command, b admin.Backfiller, source string, o admin.BackfillOrder, asJSON bool) error {

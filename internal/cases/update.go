@@ -21,27 +21,27 @@ func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
 		end = "\r\n"
 	}
 	lines := strings.Split(strings.ReplaceAll(string(f.text), "\r\n", "\n"), "\n")
-	var todo []Outcome
+	var changed []Outcome
 	for _, o := range outcomes {
 		if o.Case.file == f && o.Event != nil && o.plans != nil && (len(o.Differences) > 0 || o.Case.expect == nil) {
-			todo = append(todo, o)
+			changed = append(changed, o)
 		}
 	}
-	slices.SortFunc(todo, func(a, b Outcome) int { return b.Case.Pos.Line - a.Case.Pos.Line }) // so that places before stay right
-	for _, o := range todo {
+	slices.SortFunc(changed, func(a, b Outcome) int { return b.Case.Pos.Line - a.Case.Pos.Line }) // so that places before stay right
+	for _, o := range changed {
 		var err error
 		if lines, err = f.rewrite(lines, o); err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", o.Case.Pos, err)
 		}
 	}
-	if len(todo) == 0 {
+	if len(changed) == 0 {
 		return f.text, 0, nil
 	}
 	text := []byte(strings.Join(lines, end))
 	if _, problems := Read(f.Name, text, f.opt); problems.Err() != nil {
 		return nil, 0, fmt.Errorf("what came out cannot be written into the file so that it can be read again: %w", problems.Err())
 	}
-	return text, len(todo), nil
+	return text, len(changed), nil
 }
 
 var errOneLine = errors.New("the case stands in one line, which cannot be rewritten; write each of its keys on a line of its own")

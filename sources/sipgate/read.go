@@ -69,12 +69,9 @@ func (s *Source) History(ctx context.Context, q sources.Query) (sources.Page, er
 	if err := s.Readable(); err != nil {
 		return sources.Page{}, &sources.ReadError{What: what + ": " + err.Error()}
 	}
-	offset := 0
-	if q.Cursor != "" {
-		var err error
-		if offset, err = strconv.Atoi(q.Cursor); err != nil {
-			return sources.Page{}, &sources.ReadError{What: what + ": the cursor is none of sipgate's"}
-		}
+	offset, err := q.Offset()
+	if err != nil {
+		return sources.Page{}, err
 	}
 	if err := q.Turn.Ask(ctx); err != nil {
 		return sources.Page{}, err
