@@ -10,13 +10,19 @@ TOOL := $(GO) tool -modfile=internal/tools/go.mod
 # takes its end for a failure ("context deadline exceeded").
 FUZZTIME ?= 200000x
 BENCHTIME ?= 3s
+# Events in the ledgers of make bench: into which webhooks come, and that wait
+# at a start. The largest needs 10 GB of disk, and ten minutes.
+SIZES ?= 0 1000000 5000000
+EVENTS ?= 1000000
 SOAK ?= 60s
-ROUNDS ?= 200
+DAY ?= 10000
+# Kills of make soak, crash and powercut; each has a number of its own.
+ROUNDS ?=
 # Architectures of the packages, as Go names them: make package ARCHS='amd64 arm64'
 ARCHS ?= $(shell $(GO) env GOARCH)
 HOST := $(shell $(GO) env GOHOSTARCH)
 
-.PHONY: all build help test race check demo bench fuzz soak crash fidelity golden package package-test systemd-test clean
+.PHONY: all build help test race check demo bench fuzz soak month day alerts crash faults powercut netfaults edge-test acme-test security sbom fidelity golden package container package-test systemd-test clean
 
 all: build
 
@@ -46,7 +52,7 @@ check: build ## formatting, vet, staticcheck, dead code, tidy modules, systemd u
 bench: ## ingest beside a bare handler, mapping, CRM requests; all in one run
 	$(GO) test -run '^$$' -bench 'BenchmarkPlan|BenchmarkNoMatch' -benchmem ./mapping
 	$(GO) test -run '^$$' -bench . -benchtime $(BENCHTIME) ./store/bolt
-	$(GO) test -run '^$$' -bench . -benchtime 1x -timeout 20m ./internal/app ./cmd/crmsyncd
+	SIZES='$(SIZES)' EVENTS=$(EVENTS) $(GO) test -run '^$$' -bench . -benchtime 1x -timeout 60m ./internal/app ./cmd/crmsyncd
 
 # go runs one at a time.
 fuzz: ## every fuzz target, FUZZTIME (200000x) tries each
@@ -56,15 +62,49 @@ fuzz: ## every fuzz target, FUZZTIME (200000x) tries each
 		done; \
 	done
 
-soak: ## kill and disturb it for SOAK (60s): no event lost, doubled or out of order
-	SOAK=$(SOAK) $(GO) test -run TestSoak -count=1 -v -timeout 30m ./cmd/crmsyncd
+soak: ## kill and disturb it for SOAK (60s), or kill it ROUNDS times: no event lost, doubled or out of order
+	$(if $(ROUNDS),KILLS=$(ROUNDS),SOAK=$(SOAK)) $(GO) test -run TestSoak -count=1 -v -timeout 60m ./cmd/crmsyncd
 
-crash: ## kill it ROUNDS (200) times between a write and its answer, in every CRM: one record each
-	CRASH=$(ROUNDS) $(GO) test -run TestCrash -count=1 -v -parallel 8 -timeout 30m ./cmd/crmsyncd
+month: ## a month of lost webhooks, people at work and outages, for MONTH (5000) contacts: every CRM says what the vendor says
+	MONTH=$(MONTH) $(GO) test -run 'TestAMonth$$' -count=1 -v -timeout 60m ./internal/app
+
+alerts: ## the alert rules and the dashboard against the metrics of a real daemon; promtool (Debian's prometheus) reads the queries
+	command -v promtool
+	$(GO) test -run 'TestMetrics$$' -count=1 -timeout 5m ./cmd/crmsyncd
+
+day: build ## a day's DAY (10000) events as fast as it goes, a reload in each hour: memory, open files and goroutines do not grow
+	DAY=$(DAY) BIN=$(CURDIR)/bin/crmsyncd $(GO) test -run TestADayWithoutGrowth -count=1 -v -timeout 10m ./cmd/crmsyncd
+
+crash: ## kill it at every named point, and ROUNDS (200) times between a write and its answer, in every CRM: one record each
+	CRASHPOINTS=all $(GO) test -run TestCrashPoints -count=1 -v -parallel 6 -timeout 30m ./cmd/crmsyncd
+	CRASH=$(or $(ROUNDS),200) $(GO) test -run 'TestCrash$$' -count=1 -v -parallel 8 -timeout 30m ./cmd/crmsyncd
+
+faults: ## break its disk in every way (full, failing, hanging, read-only, damaged): nothing lost; root, strace and mount for most
+	FAULTS=1 $(GO) test -run TestDamage -count=1 -v -timeout 10m ./store/bolt
+	FAULTS=1 $(GO) test -run 'TestFaultyDisk|TestDamagedLedger' -count=1 -v -timeout 15m ./cmd/crmsyncd
+
+powercut: ## take the power from its disk ROUNDS (25) times: nothing lost, and a daemon without fsync found out; as root
+	POWERCUT=$(or $(ROUNDS),25) $(GO) test -run TestPowerCut -count=1 -v -timeout 30m ./cmd/crmsyncd
+
+netfaults: ## every way in which a CRM or the network goes wrong, and a day of each kind of outage, for every CRM
+	NETFAULTS=1 $(GO) test -run 'TestFaults|TestADayOfOutage' -count=1 -v -timeout 20m ./internal/app
+
+edge-test: ## nginx with the settings of examples/edge before a daemon; skipped where nginx is not installed
+	EDGE=1 $(GO) test -run TestNginx -count=1 -v -timeout 5m ./cmd/crmsyncd
+
+acme-test: ## certificates from Let's Encrypt's own test server, pebble
+	$(GO) build -modfile=internal/tools/pebble.mod -o bin/pebble github.com/letsencrypt/pebble/v2/cmd/pebble
+	PEBBLE='$(CURDIR)/bin/pebble' $(GO) test -run TestACME -count=1 -v -timeout 5m ./cmd/crmsyncd
 
 fidelity: ## the vendors' own Node.js clients against the sandbox, the editors' language server against the schemas; npm fetches them
 	$(GO) test -tags fidelity -run TestTheVendorsOwnClients -count=1 -v -timeout 20m ./internal/fidelity
 	$(GO) test -tags fidelity -run TestEditors -count=1 -v -timeout 10m ./cmd/crmsyncd
+
+security: build ## attack it in every way of docs/security.md, and print the table; two minutes
+	SECURITY=1 CRMSYNCD=$(CURDIR)/bin/crmsyncd $(GO) test -run 'TestSecurity' -count=1 -v -timeout 8m ./cmd/crmsyncd
+
+sbom: build ## what bin/crmsyncd is made of, with licences, as CycloneDX in bin/; fails on a licence that may not ship
+	$(GO) run ./internal/sbom bin/crmsyncd '$(VERSION)' > bin/crmsyncd.cdx.json
 
 golden: ## write the golden files anew
 	$(GO) test ./mapping ./config ./sources/telli ./internal/cases ./examples ./cmd/crmsyncd ./docs -update
@@ -72,18 +112,21 @@ golden: ## write the golden files anew
 package: ## .deb and .rpm of VERSION into dist/, for ARCHS (this machine's)
 	systemd/package.sh dist '$(VERSION)' $(ARCHS)
 
+container: ## fill dist/container, and build the image of VERSION where there is podman, buildah or docker
+	systemd/container.sh dist/container '$(VERSION)'
+
 package-test: ## the same tree gives the same packages, to the byte
 	rm -rf dist/test && mkdir -p dist/test
 	systemd/package.sh dist/test/once 0.1.0 $(HOST)
 	umask 077 && TZ=Asia/Tokyo HOSTNAME=other TMPDIR=$(CURDIR)/dist/test systemd/package.sh dist/test/again 0.1.0 $(HOST)
 	cd dist/test && for f in once/*; do cmp $$f again/$${f#once/} || exit 1; done
 
-systemd-test: ## a package's life under a real systemd: install, start, kill, upgrade under load, remove
+systemd-test: ## the packages' life under a real systemd: install, start, kill, back up, upgrade under load, roll back, remove
 	rm -rf dist/test && mkdir -p dist/test
 	systemd/package.sh dist/test 0.1.0 $(HOST)
 	systemd/package.sh dist/test 0.2.0 $(HOST)
 	$(GO) build -o dist/test/hammer ./systemd/test/hammer
-	systemd/test/run.sh dist/test/crmsyncd_0.1.0-1_$(HOST).deb dist/test/crmsyncd_0.2.0-1_$(HOST).deb dist/test/hammer
+	systemd/test/run.sh dist/test
 
 clean: ## remove what was built
 	rm -rf bin dist

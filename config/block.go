@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
@@ -11,7 +12,7 @@ import (
 // Block is one source or connector. Its keys belong to the vendor of its type.
 type Block struct {
 	Name string
-	Type string
+	Type string     // "" where it is missing, which is among the problems of Read
 	Node *diag.Node // a mapping, type included, secrets resolved
 	// Unresolved says that a ${…} in it leads nowhere, which is among the
 	// problems of Read: what the vendor says about the value is noise then.
@@ -40,21 +41,37 @@ func (bs *blocks) UnmarshalNode(n *diag.Node) (ps diag.Problems) {
 	if n.Shape != diag.Mapping {
 		return diag.Problems{n.Problem("wants names with settings, not "+n.Shape.String(), "write name:, and below it, indented, type: …")}
 	}
-	for _, p := range n.Pairs {
+	above := "" // a name without settings
+	for i, p := range n.Pairs {
 		b := Block{Name: p.Key.Value, Node: p.Value}
+		if above != "" && b.Node.Shape == diag.Scalar && !b.Node.Null {
+			ps = append(ps, p.Key.Problem(fmt.Sprintf("%s: stands beside %q, not below it", b.Name, above), "indent it by two blanks more"))
+			continue
+		}
+		if above = ""; b.Node.Null {
+			above = b.Name
+		}
 		if !blockName.MatchString(b.Name) {
-			ps = append(ps, p.Key.Problem(fmt.Sprintf("%q cannot be a name", b.Name), "use 1 to 40 of a-z, 0-9, _ and -; it becomes part of an address"))
+			hint := "use 1 to 40 of a-z, 0-9, _ and -; it becomes part of an address"
+			if low := strings.ToLower(b.Name); blockName.MatchString(low) {
+				b.Name, hint = low, "write "+low+"; it becomes part of an address"
+			}
+			ps = append(ps, p.Key.Problem(fmt.Sprintf("%q cannot be a name", p.Key.Value), hint))
 		}
 		if b.Node.Shape != diag.Mapping {
-			ps = append(ps, p.Key.Problem(fmt.Sprintf("the settings of %q are missing", b.Name), "add type: … below it, indented"))
+			if beside := i+1 < len(n.Pairs) && b.Node.Null && n.Pairs[i+1].Value.Shape == diag.Scalar; !beside {
+				ps = append(ps, p.Key.Problem(fmt.Sprintf("the settings of %q are missing", b.Name), "add type: … below it, indented"))
+			}
+			b.Node = &diag.Node{Shape: diag.Mapping, Line: b.Node.Line, Column: b.Node.Column, File: b.Node.File}
+			*bs = append(*bs, b)
 			continue
 		}
 		t := b.Node.Get("type")
 		if t == nil || t.Null || t.Shape != diag.Scalar {
 			ps = append(ps, p.Key.Problem(fmt.Sprintf("%q has no type", b.Name), "add type: …, the vendor's name"))
-			continue
+		} else {
+			b.Type = t.Value
 		}
-		b.Type = t.Value
 		*bs = append(*bs, b)
 	}
 	return ps

@@ -30,7 +30,7 @@ type Settings struct {
 
 	Listen         string   // host:port for webhooks
 	PublicURL      *url.URL // how senders reach it; nil: as their requests say
-	Admin          string   // host:port on the loopback, or unix:/path
+	Admin          string   // host:port or unix:/path; off the loopback only with AdminAccess
 	DataDir        string   // folder of the ledger
 	Mapping        string   // file or folder
 	Sources        []Block  // in the file's order
@@ -38,9 +38,13 @@ type Settings struct {
 	Defaults       Defaults //
 	Delivery       Delivery
 	Retention      Retention
+	Privacy        Privacy
+	Reconcile      Reconcile
 	Limits         Limits
 	Log            Log
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
+	TLS            TLS            // of Listen
+	AdminAccess    AdminAccess    // of Admin, where that is no socket file
 }
 
 // Defaults serve values that leave them out.
@@ -77,6 +81,7 @@ type Limits struct {
 	InFlight    int           `yaml:"in_flight" doc:"webhooks being stored at one time, beyond which senders are asked to come back; default 512"`
 	Buffered    Bytes         `yaml:"buffered" doc:"memory for bodies being received, all together; default 256MiB"`
 	Connections int           `yaml:"connections" doc:"open connections; default 2048"`
+	PerAddress  int           `yaml:"connections_per_address" doc:"open connections from one address that is no trusted proxy; of IPv6, from one /64; default 512"`
 	HeaderTime  time.Duration `yaml:"header_time" doc:"time to send the header of a request; default 5s"`
 	BodyTime    time.Duration `yaml:"body_time" doc:"time to send the body of a request; default 15s"`
 	IdleTime    time.Duration `yaml:"idle_time" doc:"time that an idle connection stays open; default 60s"`
@@ -109,20 +114,24 @@ type Log struct {
 
 // document is the file as it is written.
 type document struct {
-	Listen         string    `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
-	Admin          string    `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; default 127.0.0.1:8788"`
-	PublicURL      string    `yaml:"public_url" doc:"how senders reach this daemon, such as https://hooks.example.com; needed where a vendor signs the address or is told it, and a proxy in front hides it"`
-	DataDir        string    `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
-	Mapping        string    `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
-	Sources        blocks    `yaml:"sources" doc:"who sends webhooks, by name"`
-	Connectors     blocks    `yaml:"connectors" doc:"which CRM accounts are written to, by name"`
-	Defaults       Defaults  `yaml:"defaults" doc:"for values that leave them out"`
-	Delivery       Delivery  `yaml:"delivery" doc:"how long and how often a delivery is tried"`
-	Retention      Retention `yaml:"retention" doc:"how long the ledger keeps what"`
-	Limits         Limits    `yaml:"limits" doc:"what the public port takes"`
-	Log            Log       `yaml:"log" doc:"what is logged, and how"`
-	TrustedProxies Networks  `yaml:"trusted_proxies" doc:"addresses of reverse proxies whose X-Forwarded-For is believed"`
-	Ledger         Ledger    `yaml:"ledger" doc:"kind of ledger: bolt"`
+	Listen         string      `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
+	Admin          string      `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; others only with admin_access; default 127.0.0.1:8788"`
+	PublicURL      string      `yaml:"public_url" doc:"how senders reach this daemon, such as https://hooks.example.com; needed where a vendor signs the address or is told it, and a proxy in front hides it"`
+	DataDir        string      `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
+	Mapping        string      `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
+	Sources        blocks      `yaml:"sources" doc:"who sends webhooks, by name"`
+	Connectors     blocks      `yaml:"connectors" doc:"which CRM accounts are written to, by name"`
+	Defaults       Defaults    `yaml:"defaults" doc:"for values that leave them out"`
+	Delivery       Delivery    `yaml:"delivery" doc:"how long and how often a delivery is tried"`
+	Retention      Retention   `yaml:"retention" doc:"how long the ledger keeps what"`
+	Privacy        Privacy     `yaml:"privacy" doc:"what of people the ledger keeps, and how"`
+	Reconcile      Reconcile   `yaml:"reconcile" doc:"when vendor, ledger and CRM are compared, and what is done about what differs"`
+	Limits         Limits      `yaml:"limits" doc:"what the public port takes"`
+	Log            Log         `yaml:"log" doc:"what is logged, and how"`
+	TrustedProxies Networks    `yaml:"trusted_proxies" doc:"addresses of reverse proxies whose X-Forwarded-For is believed"`
+	TLS            TLS         `yaml:"tls" doc:"certificate of the public port; default: none, for a proxy with TLS in front"`
+	AdminAccess    AdminAccess `yaml:"admin_access" doc:"certificate and users of the admin side"`
+	Ledger         Ledger      `yaml:"ledger" doc:"kind of ledger: bolt"`
 }
 
 const day = 24 * time.Hour
@@ -135,11 +144,15 @@ func defaults(env Env) document {
 		Admin:     "127.0.0.1:8788",
 		DataDir:   cmp.Or(state, "data"),
 		Mapping:   "mapping.yaml",
-		Defaults:  Defaults{Timezone: "UTC"},
 		Delivery:  Delivery{MaxAge: 7 * day, BackoffMin: 5 * time.Second, BackoffMax: time.Hour, Drain: 25 * time.Second},
+		Privacy:   Privacy{StoreTranscripts: true},
 		Retention: Retention{Done: 90 * day, Unmatched: 30 * day, Discarded: 30 * day, Quarantined: 90 * day, Identity: 400 * day},
+		Reconcile: Reconcile{
+			Jitter: time.Minute, Overlap: 2 * time.Hour, FullEvery: 7 * day, RequestsPerRun: 2000, RequestsPerDay: 10_000,
+			OnEdit: "keep", OnMissing: "report",
+		},
 		Limits: Limits{
-			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048,
+			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048, PerAddress: 512,
 			HeaderTime: 5 * time.Second, BodyTime: 15 * time.Second, IdleTime: time.Minute, StoreTime: 4 * time.Second,
 		},
 		Log: Log{Level: "info", Format: "text"},
@@ -150,7 +163,7 @@ func defaults(env Env) document {
 // that send nothing. Settings are nil only where nothing of the file could be
 // read.
 func Load(path string, env Env) (*Settings, diag.Problems) {
-	text, err := os.ReadFile(path)
+	text, err := diag.ReadFile(path)
 	if err != nil {
 		p := diag.Problem{Pos: diag.Pos{File: path}, Message: "cannot be read"}
 		switch {
@@ -188,14 +201,19 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 	problems = append(problems, root.Decode(&doc)...)
 	s := &Settings{
 		File: name, Dir: env.dir, Listen: doc.Listen, Admin: doc.Admin, DataDir: env.path(doc.DataDir), Mapping: env.path(doc.Mapping),
-		Sources: doc.Sources, Connectors: doc.Connectors, Defaults: doc.Defaults, Delivery: doc.Delivery, Retention: doc.Retention, Limits: doc.Limits, Log: doc.Log, TrustedProxies: doc.TrustedProxies,
+		Sources: doc.Sources, Connectors: doc.Connectors, Defaults: doc.Defaults, Delivery: doc.Delivery, Retention: doc.Retention, Privacy: doc.Privacy, Reconcile: doc.Reconcile, Limits: doc.Limits, Log: doc.Log, TrustedProxies: doc.TrustedProxies,
+		TLS: doc.TLS, AdminAccess: doc.AdminAccess,
 	}
 	for _, bs := range [][]Block{s.Sources, s.Connectors} {
 		for i := range bs {
 			bs[i].Unresolved, bs[i].StandIns = within(bs[i].Node, env.broken), within(bs[i].Node, env.stood)
 		}
 	}
+	s.Privacy.Keys = keyPlaces(root.Get("privacy").Get("encryption_keys"), func(n *diag.Node) bool { return within(n, env.broken) || within(n, env.stood) })
 	s.Defaults.Zone = s.Defaults.Timezone.location()
+	if s.Reconcile.Zone = s.Defaults.Zone; s.Reconcile.Timezone != "" {
+		s.Reconcile.Zone = s.Reconcile.Timezone.location()
+	}
 	if doc.PublicURL != "" {
 		u, err := url.Parse(doc.PublicURL)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
@@ -205,8 +223,10 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 		}
 	}
 	problems = append(problems, s.check(root)...)
+	problems = append(problems, s.checkEdge(root, env)...)
+	problems = append(problems, s.Reconcile.check(root, s.Sources, s.Connectors)...)
 	problems.Sort()
-	return s, problems
+	return s, problems.Told()
 }
 
 // hide takes out of the problems what they show of lines that hold a secret.
@@ -246,8 +266,6 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 		}
 	} else if !isAddress(s.Admin) {
 		at("", "admin", "wants an address and a port, or unix:/path", "write it like 127.0.0.1:8788 or unix:/run/crmsyncd/admin.sock")
-	} else if !isLoopback(s.Admin) {
-		at("", "admin", "the admin side has no password and must not be reachable from other machines", "use 127.0.0.1 or unix:/path, and reach it through ssh -L")
 	} else if s.Admin == s.Listen && !strings.HasSuffix(s.Admin, ":0") {
 		key := "admin"
 		if root.Get(key) == nil {
@@ -270,6 +288,7 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 		{"delivery", "max_attempts", d.MaxAttempts < 0, "wants 0 or more"},
 		{"delivery", "backoff_min", d.BackoffMin < 100*time.Millisecond, "wants at least 100ms"},
 		{"delivery", "backoff_max", d.BackoffMax < d.BackoffMin, "wants at least as much as backoff_min"},
+		{"delivery", "backoff_max", d.BackoffMax > 24*time.Hour, "wants at most 24h"},
 		{"delivery", "drain", d.Drain < 0 || d.Drain > 10*time.Minute, "wants 0s to 10m"},
 		{"retention", "done", isShort(r.Done), leastKept},
 		{"retention", "unmatched", isShort(r.Unmatched), leastKept},
@@ -282,6 +301,7 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 		{"limits", "in_flight", l.InFlight < 1, "wants at least 1"},
 		{"limits", "buffered", l.Buffered < l.Body, "wants at least as much as limits.body"},
 		{"limits", "connections", l.Connections < 1, "wants at least 1"},
+		{"limits", "connections_per_address", l.PerAddress < 1, "wants at least 1"},
 		{"limits", "header_time", l.HeaderTime < time.Second || l.HeaderTime > time.Minute, "wants 1s to 1m"},
 		{"limits", "body_time", l.BodyTime < time.Second || l.BodyTime > 5*time.Minute, "wants 1s to 5m"},
 		{"limits", "idle_time", l.IdleTime < time.Second || l.IdleTime > 10*time.Minute, "wants 1s to 10m"},

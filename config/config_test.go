@@ -57,11 +57,13 @@ func TestReadFillsInDefaults(t *testing.T) {
 	}
 	want := &config.Settings{
 		File: "etc/config.yaml", Dir: "etc", Listen: "127.0.0.1:8787", Admin: "127.0.0.1:8788", DataDir: "etc/data", Mapping: "etc/mapping.yaml",
-		Defaults:  config.Defaults{Timezone: "UTC", Zone: time.UTC},
+		Defaults:  config.Defaults{Zone: time.UTC},
 		Delivery:  config.Delivery{MaxAge: 7 * 24 * time.Hour, BackoffMin: 5 * time.Second, BackoffMax: time.Hour, Drain: 25 * time.Second},
 		Retention: config.Retention{Done: 90 * 24 * time.Hour, Unmatched: 30 * 24 * time.Hour, Discarded: 30 * 24 * time.Hour, Quarantined: 90 * 24 * time.Hour, Identity: 400 * 24 * time.Hour},
+		Privacy:   config.Privacy{StoreTranscripts: true},
+		Reconcile: config.Reconcile{Jitter: time.Minute, Overlap: 2 * time.Hour, FullEvery: 7 * 24 * time.Hour, RequestsPerRun: 2000, RequestsPerDay: 10_000, OnEdit: "keep", OnMissing: "report", Zone: time.UTC},
 		Limits: config.Limits{
-			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048,
+			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048, PerAddress: 512,
 			HeaderTime: 5 * time.Second, BodyTime: 15 * time.Second, IdleTime: time.Minute, StoreTime: 4 * time.Second,
 		},
 		Log: config.Log{Level: "info", Format: "text"},

@@ -75,7 +75,7 @@ func (e Env) interpolate(n *diag.Node) (ps diag.Problems) {
 	rest := n.Value
 	for {
 		before, after, found := strings.Cut(rest, "${")
-		if !found {
+		if !found || len(ps) > diag.MaxProblems {
 			break
 		}
 		if literal, ok := strings.CutSuffix(before, "$"); ok {

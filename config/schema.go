@@ -77,6 +77,16 @@ func schemaOf(t reflect.Type) map[string]any {
 		return enum(formats)
 	case reflect.TypeFor[Ledger]():
 		return enum(ledgers)
+	case reflect.TypeFor[Mode]():
+		return enum(modes)
+	case reflect.TypeFor[Role]():
+		return enum(roles)
+	case reflect.TypeFor[OnEdit]():
+		return enum(onEdits)
+	case reflect.TypeFor[OnMissing]():
+		return enum(onMissings)
+	case reflect.TypeFor[Schedule]():
+		return map[string]any{"type": "string", "examples": []string{"15 * * * *", "30 3 * * *", "@hourly", "@every 30m", "off"}}
 	case reflect.TypeFor[*diag.Node](), reflect.TypeFor[blocks]():
 		return map[string]any{}
 	}

@@ -87,7 +87,12 @@ func (z *Timezone) UnmarshalNode(n *diag.Node) diag.Problems {
 		return nil
 	}
 	if _, err := time.LoadLocation(n.Value); err != nil || n.Shape != diag.Scalar || n.Value == "" || n.Value == "Local" {
-		return diag.Problems{n.Problem("wants the name of a time zone", "write it like Europe/Berlin")}
+		*z = "UTC" // somebody has said it, if badly
+		hint := "write it like Europe/Berlin"
+		if near := diag.Zone(n.Value); near != "" {
+			hint = "did you mean " + near + "?"
+		}
+		return diag.Problems{n.Problem("wants the name of a time zone", hint)}
 	}
 	*z = Timezone(n.Value)
 	return nil
@@ -144,8 +149,8 @@ func CheckCountry(code string) (message, hint string) {
 	hint = "write two letters, such as DE"
 	if upper := strings.ToUpper(code); upper != code && phonenumbers.GetCountryCodeForRegion(upper) != 0 {
 		hint = fmt.Sprintf("did you mean %s?", upper)
-	} else if code == "UK" {
-		hint = "did you mean GB?"
+	} else if near := diag.Country(code); near != "" {
+		hint = fmt.Sprintf("did you mean %s?", near)
 	}
 	return "wants the code of a country", hint
 }

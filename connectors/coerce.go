@@ -143,6 +143,10 @@ func (c Coercion) address(f Field, s string) (Coerced, *Error) {
 			return Coerced{}, &Error{Kind: Invalid, Field: f.Name, Code: CodeValue, Message: "the text is no e-mail address"}
 		}
 		s = strings.ToLower(s)
+	case Phone:
+		if Withheld(s, c.Country) {
+			return Coerced{Skip: true, Note: "no telephone number stands there, as where a caller withholds it; it was not written"}, nil
+		}
 	case URL:
 		if !strings.HasPrefix(s, "https://") && !strings.HasPrefix(s, "http://") || strings.ContainsAny(s, " \t\r\n") {
 			return Coerced{}, &Error{Kind: Invalid, Field: f.Name, Code: CodeValue, Message: "the text is no link; links begin with https://"}

@@ -43,7 +43,13 @@ func TestCoerce(t *testing.T) {
 		{"HTML is escaped and keeps lines", Field{Type: HTML}, "<b>\n&", "&lt;b&gt;<br>&amp;", ""},
 		{"a number stays exact", Field{Type: Number}, "9007199254740993", json.Number("9007199254740993"), ""},
 		{"leading zeros and plus go", Field{Type: Number}, " +007.50 ", json.Number("7.50"), ""},
-		{"a grouped number is not guessed", Field{Type: Number}, "1.234,50", nil, "is text, but this field wants a number"},
+		{"a German amount", Field{Type: Number}, "1.234,50", json.Number("1234.50"), ""},
+		{"an English amount", Field{Type: Number}, "1,234.50", json.Number("1234.50"), ""},
+		{"an amount with its currency", Field{Type: Number}, "-1.234,56\u00a0€", json.Number("-1234.56"), ""},
+		{"a currency before the amount", Field{Type: Number}, "EUR 12,5", json.Number("12.5"), ""},
+		{"millions", Field{Type: Number}, "1.234.567", json.Number("1234567"), ""},
+		{"a comma that may group is not guessed", Field{Type: Number}, "1,234", nil, "is text, but this field wants a number"},
+		{"wrong groups are no number", Field{Type: Number}, "1.23.456,7", nil, "is text, but this field wants a number"},
 		{"not a number is none", Field{Type: Number}, math.NaN(), nil, "wants a number"},
 		{"true is no number", Field{Type: Number}, true, nil, "wants a number"},
 		{"a duration in seconds", Field{Type: Duration, Unit: "s"}, event.Seconds(63), json.Number("63"), ""},
@@ -74,6 +80,8 @@ func TestCoerce(t *testing.T) {
 		{"several options from text", Field{Type: MultiSelect, Options: status}, "new; In Progress", []string{"new", "in_progress"}, ""},
 		{"an e-mail is lower case", Field{Type: Email}, " A@Example.COM ", "a@example.com", ""},
 		{"no e-mail", Field{Type: Email}, "nobody", nil, "no e-mail address"},
+		{"a number stays as it is written", Field{Type: Phone}, " 030 901820-12 ", "030 901820-12", ""},
+		{"an amount is no duration", Field{Type: Duration}, "12,50 €", nil, "wants a duration"},
 		{"a link", Field{Type: URL}, "https://example.com/a", "https://example.com/a", ""},
 		{"no link", Field{Type: URL}, "javascript:alert(1)", nil, "no link"},
 		{"ids", Field{Type: Reference}, "rec1", []string{"rec1"}, ""},
@@ -108,6 +116,16 @@ func TestEmptyTextNeverClearsWhatIsNotText(t *testing.T) {
 	}
 }
 
+func TestWithheldNumbersAreNotWritten(t *testing.T) {
+	t.Parallel()
+	for _, in := range []string{"anonymous", "Unknown", "private", "0", "+266696687", "266696687", "000000", "unterdrückt"} {
+		got, err := Coercion{Country: "DE"}.Coerce(Field{Name: "f", Type: Phone}, in)
+		if err != nil || !got.Skip || got.Note == "" {
+			t.Errorf("%s: got %+v %v, want it skipped with a note", in, got, err)
+		}
+	}
+}
+
 func TestCoerceNeverLosesSilently(t *testing.T) {
 	t.Parallel()
 	types := []FieldType{Text, LongText, HTML, Number, Boolean, Date, DateTime, Duration, Select, MultiSelect, Email, Phone, URL, Reference, Other}
@@ -122,7 +140,7 @@ func TestCoerceNeverLosesSilently(t *testing.T) {
 			return
 		}
 		if got.Skip {
-			if strings.TrimSpace(s) != "" {
+			if got.Note == "" || strings.TrimSpace(s) != "" && f.Type != Phone {
 				t.Fatalf("%s: %q was skipped", f.Type, s)
 			}
 			return

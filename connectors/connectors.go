@@ -7,6 +7,7 @@ package connectors
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 )
 
@@ -39,6 +40,9 @@ type Options struct {
 	Log       *slog.Logger
 	UserAgent string
 	Vault     Vault // for tokens that change; nil where nothing is to be sent
+	// Transport sends requests in place of the network, for tests; nil: the
+	// network.
+	Transport http.RoundTripper
 }
 
 // ID is the name of the field that stands for the CRM's own record id.

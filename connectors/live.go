@@ -23,6 +23,14 @@ type Checker interface {
 // and the credentials do not show; its Message says how a person opens it.
 const CodeHidden = "NO_FIELD_PERMISSION"
 
+// Repeater is a Connector whose writes may be sent again as they were, though an
+// earlier attempt may have arrived: who gets them tells repetitions by
+// Change.Idempotency. No mark need be on disk before they are sent.
+type Repeater interface {
+	// Repeats reports whether that is so.
+	Repeats() bool
+}
+
 // Lister is a Connector that knows which objects rules are mostly written for.
 type Lister interface {
 	// Objects names them; there may be more.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -40,10 +41,19 @@ func AsText(v Value, zone *time.Location) (string, bool) {
 	return n.String(), ok
 }
 
-var decimal = regexp.MustCompile(`^[+-]?[0-9]{1,300}(\.[0-9]{1,300})?$`)
+// The ways in which people write numbers. A single separator with three digits
+// behind it may group them or begin the decimals: 1.234 is read as the decimals
+// that programs mean by it, 1,234 is no number.
+var (
+	decimal = regexp.MustCompile(`^[+-]?[0-9]{1,300}(\.[0-9]{1,300})?$`)
+	german  = regexp.MustCompile(`^[+-]?([0-9]{1,3}(\.[0-9]{3}){1,10},[0-9]{1,20}|[0-9]{1,3}(\.[0-9]{3}){2,10}|[0-9]{1,300},([0-9]{1,2}|[0-9]{4,20})|0,[0-9]{3})$`)
+	english = regexp.MustCompile(`^[+-]?([0-9]{1,3}(,[0-9]{3}){1,10}\.[0-9]{1,20}|[0-9]{1,3}(,[0-9]{3}){2,10})$`)
+	money   = regexp.MustCompile(`^(?:EUR|USD|GBP|CHF|[€$£])?[\s\x{a0}\x{202f}]*([+-]?[0-9].*?)[\s\x{a0}\x{202f}]*(?:EUR|USD|GBP|CHF|[€$£])?$`)
+)
 
-// AsNumber gives a value as a plain decimal. Text is a number only if it is
-// written as one without grouping: 1.234,50 may mean two things, so it is none.
+// AsNumber gives a value as a plain decimal. Text is a number if it is written
+// as one, in the German or the English way: 1234.5, 1.234,50 and 1,234.50, also
+// beside the sign of a currency.
 func AsNumber(v Value) (json.Number, bool) {
 	switch v := v.(type) {
 	case int:
@@ -57,23 +67,36 @@ func AsNumber(v Value) (json.Number, bool) {
 	case json.Number:
 		return AsNumber(v.String())
 	case string:
-		s := strings.TrimSpace(v)
-		if !decimal.MatchString(s) {
-			return "", false
-		}
-		s = strings.TrimPrefix(s, "+")
-		sign := ""
-		if strings.HasPrefix(s, "-") {
-			sign, s = "-", s[1:]
-		}
-		// JSON allows no leading zeros.
-		s = strings.TrimLeft(s, "0")
-		if s == "" || s[0] == '.' {
-			s = "0" + s
-		}
-		return json.Number(sign + s), true
+		return textNumber(v)
 	}
 	return "", false
+}
+
+func textNumber(text string) (json.Number, bool) {
+	s := strings.TrimSpace(text)
+	if m := money.FindStringSubmatch(s); len(s) <= 400 && m != nil {
+		s = m[1]
+	}
+	switch {
+	case decimal.MatchString(s):
+	case german.MatchString(s):
+		s = strings.Replace(strings.ReplaceAll(s, ".", ""), ",", ".", 1)
+	case english.MatchString(s):
+		s = strings.ReplaceAll(s, ",", "")
+	default:
+		return "", false
+	}
+	s = strings.TrimPrefix(s, "+")
+	sign := ""
+	if strings.HasPrefix(s, "-") {
+		sign, s = "-", s[1:]
+	}
+	// JSON allows no leading zeros.
+	s = strings.TrimLeft(s, "0")
+	if s == "" || s[0] == '.' {
+		s = "0" + s
+	}
+	return json.Number(sign + s), true
 }
 
 func floatNumber(f float64) (json.Number, bool) {
@@ -170,7 +193,7 @@ func unix(f float64) (time.Time, bool) {
 // numbers are seconds.
 func asDuration(f Field, v Value) (json.Number, bool) {
 	n, ok := AsNumber(v)
-	if text, isText := v.(string); isText && !ok {
+	if text, isText := v.(string); isText && (!ok || strings.ContainsAny(text, "€$£") || strings.ContainsFunc(text, unicode.IsLetter)) {
 		n, ok = lengthOf(strings.TrimSpace(text))
 	}
 	if !ok {

@@ -19,7 +19,7 @@ import (
 var (
 	rulesKey    = regexp.MustCompile(`(?m)^rules:`)
 	versionKey  = regexp.MustCompile(`(?m)^version:`)
-	settingsKey = regexp.MustCompile(`(?m)^(listen|admin|data_dir|mapping|sources|connectors|defaults|delivery|retention|limits|log|trusted_proxies|ledger):`)
+	settingsKey = regexp.MustCompile(`(?m)^(listen|admin|data_dir|mapping|sources|connectors|defaults|delivery|retention|privacy|reconcile|limits|log|trusted_proxies|tls|admin_access|ledger):`)
 )
 
 // TestExamples reads every example in YAML as the daemon would.
@@ -42,7 +42,7 @@ func TestExamples(t *testing.T) {
 			case strings.HasPrefix(f.text, "- object:"):
 				problems = readRules(name, "rules:\n  - on: call.ended\n    to: crm\n    records:\n"+indented(f.text, 6))
 			case strings.HasPrefix(f.text, "fields:"):
-				problems = readRules(name, "rules:\n  - on: call.ended\n    to: crm\n    records:\n      - object: contacts\n        create: always\n"+indented(f.text, 8))
+				problems = readRules(name, "rules:\n  - on: call.ended\n    to: crm\n    records:\n      - object: contacts\n        match: an_id\n"+indented(strings.Replace(f.text, "fields:\n", "fields:\n  an_id: =contact.id\n", 1), 8))
 			case settingsKey.MatchString(f.text):
 				problems = readSettings(name, f.text)
 			default:

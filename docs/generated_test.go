@@ -16,6 +16,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/sources/respondio"
@@ -33,22 +34,35 @@ var generators = map[string]func(*testing.T) string{
 	"directions":    func(*testing.T) string { return words(event.Directions) },
 	"model":         modelTable,
 	"functions":     functionTable,
+	"values":        valueTable,
+	"crm types":     crmTypeTable,
 	"rule keys": func(t *testing.T) string {
-		return keyTable(t, "rule", "name", "description", "enabled", "on", "from", "when", "to", "records")
+		return keyTable(t, "rule", "name", "description", "enabled", "on", "from", "when", "to", "mode", "on_edit", "on_missing", "records")
 	},
 	"record keys": func(t *testing.T) string {
 		return keyTable(t, "record", "object", "as", "match", "create", "on_many", "fields", "link")
 	},
-	"field keys":           func(t *testing.T) string { return keyTable(t, "field", "value", "if", "missing") },
-	"link keys":            func(t *testing.T) string { return keyTable(t, "link", "to", "field", "type") },
-	"settings":             settingsTable,
-	"settings defaults":    structTable(config.Defaults{}),
-	"settings delivery":    structTable(config.Delivery{}),
-	"settings limits":      structTable(config.Limits{}),
-	"settings retention":   structTable(config.Retention{}),
+	"field keys":         func(t *testing.T) string { return keyTable(t, "field", "value", "if", "missing", "on_edit") },
+	"link keys":          func(t *testing.T) string { return keyTable(t, "link", "to", "field", "type") },
+	"settings":           settingsTable,
+	"settings defaults":  structTable(config.Defaults{}),
+	"settings delivery":  structTable(config.Delivery{}),
+	"settings limits":    structTable(config.Limits{}),
+	"settings retention": structTable(config.Retention{}),
+
+	"settings reconcile":           structTable(config.Reconcile{}),
+	"settings reconcile source":    structTable(config.ReconcileSource{}),
+	"settings reconcile connector": structTable(config.ReconcileConnector{}),
+
+	"settings privacy":     structTable(config.Privacy{}),
 	"settings log":         structTable(config.Log{}),
+	"settings tls":         structTable(config.TLS{}),
+	"settings acme":        structTable(config.ACME{}),
+	"settings admin":       structTable(config.AdminAccess{}),
+	"settings admin user":  structTable(config.AdminUser{}),
 	"settings access":      structTable(config.Access{}),
 	"settings source":      structTable(config.SourceLimits{}),
+	"settings connector":   structTable(config.ConnectorMode{}),
 	"source sipgate":       vendorTable("sipgate", app.SourceTypes),
 	"source telli":         vendorTable("telli", app.SourceTypes),
 	"source respondio":     vendorTable("respondio", app.SourceTypes),
@@ -255,7 +269,7 @@ func settingsTable(t *testing.T) string {
 	if err := json.Unmarshal(config.JSONSchema(app.SourceTypes(), app.ConnectorTypes()), &s); err != nil {
 		t.Fatal(err)
 	}
-	return propertyTable(t, s.Properties, []string{"listen", "public_url", "admin", "data_dir", "mapping", "sources", "connectors", "defaults", "delivery", "retention", "limits", "log", "trusted_proxies", "ledger"})
+	return propertyTable(t, s.Properties, []string{"listen", "public_url", "admin", "data_dir", "mapping", "sources", "connectors", "defaults", "delivery", "retention", "privacy", "reconcile", "limits", "log", "trusted_proxies", "tls", "admin_access", "ledger"})
 }
 
 // split takes "what it is; default x" apart.
@@ -267,7 +281,7 @@ func split(doc string) (what, fallback string) {
 func structTable(block any) func(*testing.T) string {
 	return func(*testing.T) string {
 		var rows [][]string
-		for f := range reflect.TypeOf(block).Fields() {
+		for f := range diag.Keys(reflect.TypeOf(block)) {
 			name, option, _ := strings.Cut(f.Tag.Get("yaml"), ",")
 			if name == "" || name == "-" {
 				continue

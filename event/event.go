@@ -101,8 +101,21 @@ type Event struct {
 	// one that follows it: OccurredAt is then that one's time.
 	Moved bool `json:"-"`
 
+	// Only says what of a CRM an event that reconcile made is to mend; nil for
+	// all others.
+	Only *Only `json:"-"`
+
 	// Raw is the payload as received; JSON, also where the vendor posts forms.
 	Raw json.RawMessage `json:"raw,omitempty" doc:"the payload as received"`
+}
+
+// Only is one record of a CRM, and what of it is to be written.
+type Only struct {
+	Connector string
+	Step      string   // of the record in the rules' plan
+	Fields    []string // those that differ
+	// Whole: the record is gone, and is to be made again.
+	Whole bool
 }
 
 // Call is a phone call as far as it is known at the event.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -14,9 +15,12 @@ type operand struct {
 	run      code
 	kinds    kinds
 	constant bool
-	path     string // of the model, where the part is a path
-	literal  any    // of a literal text or number
-	from, to int    // characters of the formula
+	path     string   // of the model, where the part is a path
+	literal  any      // of a literal text or number
+	words    []string // that it can be, where that is known of a function's result
+	truth    truthOf
+	parts    []operand // that a condition is joined of by && or ||
+	from, to int       // characters of the formula
 }
 
 var nothing = operand{run: func(*env) any { return nil }, kinds: kAny}
@@ -46,7 +50,9 @@ func (c *compiler) compile(n ast.Node) operand {
 	case *ast.FloatNode:
 		return value(n.Value, kNumber, from, to)
 	case *ast.BoolNode:
-		return value(n.Value, kBool, from, to)
+		o := value(n.Value, kBool, from, to)
+		o.truth.never = !n.Value
+		return o
 	case *ast.StringNode:
 		return value(n.Value, kText, from, to)
 	case *ast.IdentifierNode:
@@ -97,7 +103,7 @@ func (c *compiler) conditional(n *ast.ConditionalNode) operand {
 			}
 			return b.run(e)
 		},
-		kinds: a.kinds | b.kinds, constant: cond.constant && a.constant && b.constant,
+		kinds: a.kinds | b.kinds, constant: cond.constant && a.constant && b.constant, words: c.either(a, b),
 		from: cond.from, to: b.to,
 	}
 }
@@ -176,14 +182,42 @@ func (s *scope) field(node *diag.Node, want kinds) (*formula, diag.Problems) {
 	f := &formula{source: node.Value, node: node, constant: true}
 	v, k := scalar(node)
 	f.run, f.kinds = func(*env) any { return v }, k
-	if k == kText && !node.Quoted {
-		if _, ok := lookup(strings.TrimSpace(node.Value)); ok && strings.Contains(node.Value, ".") {
-			p := node.Problem("this is plain text, not the value of "+node.Value, "write ="+node.Value+" for the value, or quotes for the text")
+	if k == kText && !node.Quoted && meansFormula(node) {
+		_, _ = s.compile(node, 0, node.Value) // for the tables that it means to use
+		p := node.Problem("this is plain text, not the value of "+strings.TrimSpace(node.Value), "write ="+strings.TrimSpace(node.Value)+" for the value, or quotes for the text")
+		p.Severity = diag.Warning
+		return f, diag.Problems{p}
+	}
+	if m := otherBraces.FindStringSubmatch(node.Value); m != nil {
+		if _, known := lookup(m[1]); known {
+			p := node.Problem("this is plain text: "+m[0]+" is not filled in", "write {{ "+m[1]+" }}")
 			p.Severity = diag.Warning
 			return f, diag.Problems{p}
 		}
 	}
 	return f, nil
+}
+
+// otherBraces is how other programs write what is to be filled in.
+var otherBraces = regexp.MustCompile(`[$#]?(?:\{|\[|<|%) *([a-z]+(?:\.[a-z_]+)+) *(?:\}|\]|>|%)`)
+
+// formulaLike is a text that begins as a formula does: with a path and then
+// nothing or an operator, or with a function.
+var formulaLike = regexp.MustCompile(`^([a-z]+(?:\.[a-z_]+)+)(?:$| *(?:[-+*/%?<>=!&|\[]|\.[a-z]))|^([a-z]+)\(.*\)`)
+
+// meansFormula reports whether an unquoted text looks like a formula without
+// its =.
+func meansFormula(node *diag.Node) bool {
+	if node == nil || node.Quoted {
+		return false
+	}
+	m := formulaLike.FindStringSubmatch(strings.TrimSpace(node.Value))
+	if m == nil {
+		return false
+	}
+	_, path := lookup(m[1])
+	_, function := functionNamed(m[2])
+	return path || function
 }
 
 func isFormula(node *diag.Node) bool {
@@ -204,6 +238,9 @@ func (s *scope) formula(node *diag.Node, want kinds) (*formula, diag.Problems) {
 		}
 		ps = c.problems
 	}
-	f := &formula{source: strings.TrimSpace(node.Value), run: o.run, kinds: o.kinds, constant: o.constant, node: node}
+	f := &formula{source: strings.TrimSpace(node.Value), run: o.run, kinds: o.kinds, constant: o.constant, truth: o.truth, node: node}
+	if want == kBool && len(ps) == 0 {
+		f.parts = (&compiler{scope: s, node: node, offset: offset}).conditionOf(o)
+	}
 	return f, ps
 }

@@ -38,7 +38,7 @@ func addLeaves(all map[string]leaf, t reflect.Type, prefix string, index []int) 
 		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
 		at := append(append([]int{}, index...), i)
 		switch {
-		case len(index) == 0 && name == "raw":
+		case name == "-", len(index) == 0 && name == "raw":
 		case f.Type.Kind() == reflect.Pointer && f.Type.Elem().Kind() == reflect.Struct:
 			sub := prefix + name + "."
 			if len(index) == 0 {
@@ -62,6 +62,12 @@ func (l leaf) read(ev *event.Event) any {
 			v = v.Elem()
 		}
 		v = v.Field(i)
+	}
+	if v.Kind() == reflect.String {
+		if v.Len() == 0 {
+			return nil
+		}
+		return v.String()
 	}
 	switch x := v.Interface().(type) {
 	case time.Time:
@@ -87,9 +93,6 @@ func (l leaf) read(ev *event.Event) any {
 		}
 		return x
 	}
-	if v.Kind() == reflect.String && v.Len() > 0 {
-		return v.String()
-	}
 	return nil
 }
 
@@ -111,7 +114,9 @@ type env struct {
 	slots  []slot
 	raw    any
 	rawGot bool
-	values map[string]any
+	groups map[string]any // the event as maps, once one was asked for
+	values []any          // of the fields of the record being planned
+	args   []any          // of the functions being called
 	zone   *time.Location
 	work   int      // bytes built by the running formula
 	fault  *fault   // of the running formula
@@ -153,10 +158,10 @@ func (e *env) rawValue() any {
 
 // object returns a part of the model as a map, for json().
 func (e *env) object(path string) any {
-	if e.values == nil {
-		e.values = e.ev.Values()
+	if e.groups == nil {
+		e.groups = e.ev.Values()
 	}
-	var v any = e.values
+	var v any = e.groups
 	for name := range strings.SplitSeq(path, ".") {
 		m, _ := v.(map[string]any)
 		v = m[name]
@@ -177,6 +182,16 @@ func (e *env) note(path string, v any) {
 		}
 	}
 	*e.reads = append(*e.reads, Input{Path: path, Value: v})
+}
+
+// noteWhole notes that a group of values was read; they would be too many to show.
+func (e *env) noteWhole(path string, v any) any {
+	if v == nil {
+		e.note(path, nil)
+	} else {
+		e.note(path, "…")
+	}
+	return v
 }
 
 // built accounts for a text that a formula made and stops the formula where it

@@ -12,6 +12,7 @@ import (
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
 
+	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
@@ -43,6 +44,8 @@ type formula struct {
 	run      code
 	kinds    kinds
 	constant bool
+	truth    truthOf
+	parts    condition // of a when:
 	node     *diag.Node
 }
 
@@ -72,10 +75,16 @@ func (f *formula) err(rule string, x *fault) *FormulaError {
 // scope is what formulas may name beside the model.
 type scope struct {
 	tables  map[string]*table
-	sources []string // nil: not known
+	sources []string                    // nil: not known
+	says    map[string]event.Vocabulary // by source
 	country string
 	zone    *time.Location
+	zoned   bool // the settings say which zone
 	rawOnly bool // the model is not known yet: formulas of sources
+
+	// Of the rule being read; nil: all.
+	types []event.Type
+	only  []string // sources
 }
 
 // compiler turns one formula into code and collects what is wrong with it.
@@ -196,18 +205,52 @@ func (c *compiler) unexpectedToken(kind, text string, from, to int) {
 			hint = "a # after a blank begins a comment; put the whole value in quotes"
 		}
 		c.problem(max(c.length-1, 0), c.length, "the formula ends too early", hint)
+	case otherSigns[text] != "":
+		c.problem(from, to, text+" is not known in formulas", "write "+otherSigns[text])
+	case text == ">" && c.before(from) == "<":
+		c.problem(from-1, to, "<> is not known in formulas", "write !=")
+	case text == "=" && (c.before(from) == "<" || c.before(from) == ">"), text == "<" && c.before(from) == "=":
+		c.problem(from-1, to, c.before(from)+text+" is not known in formulas", "write >= or <=")
+	case text == "=" && c.before(to+1) == ">":
+		c.problem(from, to+1, "=> is not known in formulas", "write >=")
+	case text == "=" && (c.before(from) == "="):
+		c.problem(from, to, "a third = in a comparison", "compare with ==")
+	case text == "," && isDigit(c.before(from)) && isDigit(c.before(to+1)):
+		c.problem(from, to, "a comma in a number", "write decimals with a point, such as 1.5")
 	case text == "=":
 		c.problem(from, to, "a single = within the formula", "compare with ==; formulas cannot assign")
 	case text == "&" || text == "and":
 		c.problem(from, to, text+" is not expected here", `join text with +, conditions with &&`)
 	case text == ")" || text == "]" || text == "}":
 		c.problem(from, to, text+" closes a bracket that was not opened", "")
+	case text == ";" && ifOfSheets.MatchString(c.node.Value):
+		c.problem(from, to, "; is not expected here: if(…) of sheets is written otherwise", "write condition ? value : other value, the whole in quotes")
 	case text == ";":
 		c.problem(from, to, "; is not expected here", "a formula is one expression; separate arguments with commas")
 	default:
 		c.problem(from, to, text+" is not expected here", "is an operator, a comma or a quote missing before it?")
 	}
 }
+
+// otherSigns are what other languages write, and what it is here.
+var otherSigns = map[string]string{
+	"AND": "and, or &&", "And": "and, or &&", "und": "and, or &&", "UND": "and, or &&",
+	"OR": "or, or ||", "Or": "or, or ||", "oder": "or, or ||", "ODER": "or, or ||", "NOT": "not, or !", "nicht": "not, or !",
+	"is": "==", "IN": "in", "CONTAINS": "contains", "equals": "==", "startswith": "startsWith", "endswith": "endsWith",
+}
+
+var ifOfSheets = regexp.MustCompile(`(?i)\b(if|wenn)\s*\(`)
+
+// before is the character before a place of the formula.
+func (c *compiler) before(at int) string {
+	runes := []rune(c.node.Value)
+	if i := c.offset + at - 1; i >= 0 && i < len(runes) {
+		return string(runes[i])
+	}
+	return ""
+}
+
+func isDigit(s string) bool { return len(s) == 1 && s[0] >= '0' && s[0] <= '9' }
 
 // commented reports whether YAML took the rest of an unquoted formula for a comment.
 func (c *compiler) commented() bool {

@@ -17,7 +17,7 @@ import (
 func testScope() *scope {
 	return &scope{
 		tables:  map[string]*table{"t": {values: map[string]any{"a": "x", "n": 1}, folded: map[string]any{"a": "x", "n": 1}, kinds: kText | kNumber}, "d": {fallback: "other", kinds: kText}},
-		country: "DE", zone: time.UTC,
+		country: "DE", zone: time.UTC, zoned: true,
 	}
 }
 

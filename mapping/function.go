@@ -94,19 +94,22 @@ func (c *compiler) call(name string, nodes []ast.Node, from int) operand {
 			return out
 		}
 	}
+	out.words = c.resultWords(f, args)
 	at, whole := c.at(from), f.whole
 	out.run = func(e *env) any {
-		values := make([]any, len(args))
+		from := len(e.args)
+		defer func() { e.args = e.args[:from] }()
 		for i, a := range args {
-			values[i] = a.run(e)
-			if i == 0 && !whole && !present(values[0]) {
+			v := a.run(e) // which may call functions itself
+			if i == 0 && !whole && !present(v) {
 				return nil
 			}
+			e.args = append(e.args, v)
 		}
 		if e.fault != nil {
 			return nil
 		}
-		return run(e, at, values)
+		return run(e, at, e.args[from:len(e.args):len(e.args)])
 	}
 	return out
 }
@@ -217,7 +220,9 @@ func firstPresent(_ *env, _ int, args []any) any {
 func bindTable(c *compiler, args []operand, self operand) (runner, kinds) {
 	name, ok := args[0].literal.(string)
 	if !ok {
-		c.problem(args[0].from, args[0].to, "the table's name must be written out", `write table("name", …)`)
+		if len(c.problems) == 0 {
+			c.problem(args[0].from, args[0].to, "the table's name must be written out", `write table("name", …)`)
+		}
 		return nil, kAny
 	}
 	t, ok := c.tables[name]
@@ -232,6 +237,9 @@ func bindTable(c *compiler, args []operand, self operand) (runner, kinds) {
 		}
 		c.problem(args[0].from, args[0].to, fmt.Sprintf("unknown table %q", name), hint)
 		return nil, kAny
+	}
+	if !c.rawOnly { // formulas of sources may be read side by side
+		t.lookedUp(c, args[1])
 	}
 	k := t.kinds
 	if len(args) > 2 {

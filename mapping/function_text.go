@@ -3,12 +3,16 @@ package mapping
 import (
 	"crypto/sha256"
 	"encoding/base32"
+	"fmt"
 	"html"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
 const anyText = kText | kNumber
@@ -170,13 +174,15 @@ func tagStart(b byte) bool {
 	return b == '/' || b == '!' || b >= 'a' && b <= 'z' || b >= 'A' && b <= 'Z'
 }
 
-const longestPhone = 64 // characters that are looked at as a telephone number
-
 func bindPhone(c *compiler, args []operand, _ operand) (runner, kinds) {
 	country := c.country
 	if len(args) > 1 {
 		if code, ok := args[1].literal.(string); ok && !knownCountry(code) {
-			c.problem(args[1].from, args[1].to, "unknown country "+code, `write two letters, such as "DE"`)
+			hint := `write two letters, such as "DE"`
+			if near := diag.Country(code); near != "" {
+				hint = fmt.Sprintf("did you mean %q?", near)
+			}
+			c.problem(args[1].from, args[1].to, "unknown country "+code, hint)
 			return nil, kText
 		}
 	}
@@ -193,18 +199,16 @@ func knownCountry(code string) bool {
 	return phonenumbers.GetCountryCodeForRegion(strings.ToUpper(code)) != 0
 }
 
-// phone returns the number in E.164, or missing if it cannot be one. A number
-// may be possible and yet not assigned: that is for the CRM's users to see.
+// phone returns the number in E.164, or missing if it cannot be one or stands
+// where one is withheld. A number may be possible and yet not assigned: that is
+// for the CRM's users to see.
 func phone(s, country string) any {
-	if s == "" || len(s) > longestPhone {
-		return nil
-	}
 	if country != "" && !knownCountry(country) {
 		return nil
 	}
-	n, err := phonenumbers.Parse(s, country)
-	if err != nil || !phonenumbers.IsPossibleNumber(n) {
+	n, ok := connectors.ParsePhone(s, country)
+	if !ok {
 		return nil
 	}
-	return phonenumbers.Format(n, phonenumbers.E164)
+	return n.E164
 }

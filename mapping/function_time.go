@@ -1,12 +1,14 @@
 package mapping
 
 import (
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
 func timeFunctions() []function {
@@ -40,16 +42,36 @@ func zoneOf(c *compiler, args []operand, i int) (*time.Location, bool) {
 	}
 	zone, err := time.LoadLocation(name)
 	if err != nil || name == "" || name == "Local" {
-		c.problem(args[i].from, args[i].to, "unknown time zone "+name, `write it like "Europe/Berlin" or "UTC"`)
+		hint := `write it like "Europe/Berlin" or "UTC"`
+		if near := diag.Zone(name); near != "" {
+			hint = fmt.Sprintf("did you mean %q?", near)
+		}
+		c.problem(args[i].from, args[i].to, "unknown time zone "+name, hint)
 		return nil, false
 	}
 	return zone, true
 }
 
-func bindTime(c *compiler, args []operand, _ operand) (runner, kinds) {
+// unzoned warns of times whose zone nobody has said.
+func (c *compiler) unzoned(at operand, what string) {
+	if !c.zoned && !c.rawOnly {
+		c.add(diag.Warning, at.from, at.to, what+" in UTC: the settings name no time zone", `set defaults: {timezone: Europe/Berlin} in config.yaml, or the zone as the last argument: "Europe/Berlin"`)
+	}
+}
+
+func bindTime(c *compiler, args []operand, at operand) (runner, kinds) {
 	zone, ok := zoneOf(c, args, 1)
 	if !ok {
 		return nil, kTime
+	}
+	if s, isText := args[0].literal.(string); isText {
+		if _, ok := parseTime(s, zone); !ok {
+			c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is no time", s), `write it like "2026-12-31 14:30" or "31.12.2026 14:30"`)
+			return nil, kTime
+		}
+	}
+	if s, isText := args[0].literal.(string); len(args) < 2 && args[0].kinds.can(kText) && !(isText && hasZone(s)) {
+		c.unzoned(at, "a time without a zone of its own is read")
 	}
 	return func(_ *env, _ int, args []any) any {
 		if t, ok := toTime(args[0], zone); ok {
@@ -59,10 +81,13 @@ func bindTime(c *compiler, args []operand, _ operand) (runner, kinds) {
 	}, kTime
 }
 
-func bindDate(c *compiler, args []operand, _ operand) (runner, kinds) {
+func bindDate(c *compiler, args []operand, at operand) (runner, kinds) {
 	zone, ok := zoneOf(c, args, 2)
 	if !ok {
 		return nil, kText
+	}
+	if len(args) < 3 {
+		c.unzoned(at, "the time is written")
 	}
 	if len(args) > 1 {
 		if form, ok := args[1].literal.(string); ok && !strings.ContainsAny(form, "YMDHhms") {
@@ -161,6 +186,13 @@ func parseTime(s string, zone *time.Location) (time.Time, bool) {
 		}
 	}
 	return time.Time{}, false
+}
+
+// hasZone reports whether a time that is written out says its zone.
+func hasZone(s string) bool {
+	east, ok := parseTime(s, time.FixedZone("", 3600))
+	utc, also := parseTime(s, time.UTC)
+	return ok && also && east.Equal(utc)
 }
 
 func toSeconds(_ *env, _ int, args []any) any {

@@ -113,3 +113,40 @@ func BenchmarkNoMatch200Rules(b *testing.B) {
 		}
 	}
 }
+
+// two hundred rules, with conditions, of which the design's writes its two
+// records: twelve fields, with tables, texts and functions.
+func twoHundred(tb testing.TB) (*Rules, *event.Event) {
+	tb.Helper()
+	text, err := os.ReadFile("testdata/design.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	all := string(text)
+	for i := range 199 {
+		all += fmt.Sprintf("  - {name: r%d, on: call.ended, to: hubspot, when: '=call.status == \"failed\" || contact.first_name == \"n%d\"', records: [{object: o, match: id, fields: {id: =call.id}}]}\n", i, i)
+	}
+	return read(tb, all, design), finished()
+}
+
+// BenchmarkPlan200Rules is all that the mapping does for one event: to which
+// connectors it goes, and which records are written there.
+func BenchmarkPlan200Rules(b *testing.B) {
+	r, ev := twoHundred(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		names := r.Connectors(ev)
+		if p, err := r.Plan(ev, names[0]); err != nil || len(p.Records) != 2 {
+			b.Fatal(p, err)
+		}
+	}
+}
+
+func TestAnEventAgainst200RulesTakesFewAllocations(t *testing.T) {
+	r, ev := twoHundred(t)
+	if n := testing.AllocsPerRun(100, func() {
+		_, _ = r.Plan(ev, r.Connectors(ev)[0])
+	}); n >= 50 {
+		t.Errorf("%v allocations, want less than 50", n)
+	}
+}

@@ -102,7 +102,7 @@ func (k knower) values(n ast.Node) (list []KnownValue, closed bool) {
 		}
 	case *ast.IdentifierNode, *ast.MemberNode:
 		path := pathOf(n)
-		for _, w := range words(path, k.on) {
+		for _, w := range modelWords(path, k.on) {
 			list = append(list, KnownValue{Value: w, At: Place{node: k.value.node}, Path: path})
 		}
 		return list, list != nil

@@ -63,7 +63,7 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 	}
 	switch op {
 	case "??":
-		o.kinds = a.kinds | b.kinds
+		o.kinds, o.words = a.kinds|b.kinds, c.either(a, b)
 		o.run = func(e *env) any {
 			if v := a.run(e); present(v) {
 				return v
@@ -74,14 +74,18 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 		c.wantCondition(a, "the condition before "+op)
 		c.wantCondition(b, "the condition after "+op)
 		o.kinds, o.run = kBool, func(e *env) any { return truth(a.run(e)) && truth(b.run(e)) }
+		o.truth, o.parts = a.truth.and(b.truth), []operand{a, b}
 	case "||", "or":
 		c.wantCondition(a, "the condition before "+op)
 		c.wantCondition(b, "the condition after "+op)
 		o.kinds, o.run = kBool, func(e *env) any { return truth(a.run(e)) || truth(b.run(e)) }
+		o.truth, o.parts = a.truth.or(b.truth), []operand{a, b}
 	case "==", "!=":
 		c.checkEqual(op, a, b)
-		c.checkWords(a, b)
 		same := op == "=="
+		if can, known := c.checkWords(a, b); same {
+			o.truth = onlyTrue(a, b, can, known)
+		}
 		o.kinds, o.run = kBool, func(e *env) any { return equal(a.run(e), b.run(e), zone) == same }
 	case "<", "<=", ">", ">=":
 		c.checkOrder(op, a, b)
@@ -91,7 +95,8 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 		}
 	case "in":
 		c.checkIn(a, b)
-		c.checkWords(a, b)
+		can, known := c.checkWords(a, b)
+		o.truth = onlyTrue(a, operand{}, can, known)
 		o.kinds, o.run = kBool, func(e *env) any { return within(a.run(e), b.run(e), zone) }
 	case "contains":
 		c.checkContains(a, b)

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
@@ -69,12 +68,22 @@ func comparableKinds(a, b kinds) bool {
 	return a == 0 || b == 0 || slices.ContainsFunc(groups, func(g kinds) bool { return a&g != 0 && b&g != 0 })
 }
 
-// checkLiteral refuses a text beside a number or a length of time that can be
-// read as neither: the comparison could never be true.
+// checkLiteral refuses a text beside a number, a time or a length of time that
+// cannot be read as one: the comparison could never be true.
 func (c *compiler) checkLiteral(a, b operand) bool {
 	for _, pair := range [][2]operand{{a, b}, {b, a}} {
 		o, text := pair[0], pair[1]
 		word, ok := text.literal.(string)
+		if ok && o.kinds == kTime && word != "" {
+			if _, isTime := parseTime(word, c.zone); !isTime {
+				c.problem(text.from, text.to, fmt.Sprintf("%q is compared with a time, which it can never be", word), `write a time like "2026-12-31 14:30"`)
+				return false
+			}
+			if !hasZone(word) {
+				c.unzoned(text, "a time without a zone of its own is read")
+			}
+			continue
+		}
 		if !ok || o.kinds == 0 || o.kinds&^(kNumber|kDuration) != 0 {
 			continue
 		}
@@ -144,48 +153,6 @@ func (c *compiler) checkContains(a, b operand) {
 	}
 	if !b.kinds.can(kScalar) {
 		c.problem(b.from, b.to, "contains wants a single value on its right, not "+b.kinds.String(), "")
-	}
-}
-
-// checkWords warns where a path of the model is compared with a word that it
-// never has.
-func (c *compiler) checkWords(a, b operand) {
-	if a.path == "" {
-		a, b = b, a
-	}
-	var known []string
-	switch a.path {
-	case "call.status":
-		known = event.CallStatuses
-	case "call.direction", "message.direction":
-		known = event.Directions
-	case "event.type":
-		for _, t := range event.Types {
-			known = append(known, string(t))
-		}
-	case "event.origin":
-		known = []string{string(event.Webhook), string(event.Backfill), string(event.Reconcile), string(event.Replay)}
-	case "event.source":
-		known = c.sources
-	}
-	if a.path == "contact.status" {
-		c.checkLower(b)
-	}
-	if known == nil {
-		return
-	}
-	words, _ := b.literal.([]any)
-	if words == nil {
-		words = []any{b.literal}
-	}
-	for _, w := range words {
-		if s, ok := w.(string); ok && !slices.Contains(known, s) {
-			hint := diag.DidYouMean(s, known)
-			if hint == "" {
-				hint = "it is one of " + strings.Join(known, ", ")
-			}
-			c.add(diag.Warning, b.from, b.to, fmt.Sprintf("%s is never %q", a.path, s), hint)
-		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"unicode"
 
 	"github.com/expr-lang/expr/ast"
 
@@ -62,6 +63,12 @@ func meant(path string) string {
 		if s := diag.Suggest(last, names); s != "" {
 			return parent.Path + "." + s
 		}
+		// contact.contact_id, call.phone_number: what vendors add.
+		for _, f := range parent.Fields {
+			if last == parent.Name+"_"+f.Name || strings.HasPrefix(last, f.Name+"_") {
+				return f.Path
+			}
+		}
 		// contact.name: one that ends so is likelier than another object's.
 		for _, name := range []string{"full_" + last, last} {
 			for _, f := range parent.Fields {
@@ -106,7 +113,13 @@ func (c *compiler) root(n *ast.IdentifierNode) operand {
 	f, ok := lookup(n.Value)
 	if !ok {
 		hint := ""
-		if s := meant(n.Value); s != "" {
+		if s, other := otherWords[strings.ToLower(n.Value)]; other {
+			hint = "write " + s
+		} else if whole := c.pathAt(from); lookedUp(strings.ToLower(whole)) {
+			hint, to = "write it in small letters: "+strings.ToLower(whole), from+len([]rune(whole))
+		} else if c.tables[n.Value] != nil {
+			hint = fmt.Sprintf("the name of a table stands in quotes: %q", n.Value)
+		} else if s := meant(n.Value); s != "" {
 			hint = "did you mean " + s + "?"
 		} else if _, isFunction := functionNamed(n.Value); isFunction {
 			hint = n.Value + " is a function: write " + n.Value + "(…)"
@@ -121,6 +134,25 @@ func (c *compiler) root(n *ast.IdentifierNode) operand {
 	return c.field(f, from, to)
 }
 
+// otherWords are what other languages call nothing, true and false.
+var otherWords = map[string]string{
+	"null": "nil", "none": "nil", "undefined": "nil", "empty": "nil", "missing": "nil", "blank": "nil", "nil": "nil",
+	"true": "true", "yes": "true", "ja": "true", "wahr": "true", "false": "false", "no": "false", "nein": "false", "falsch": "false",
+}
+
+func lookedUp(path string) bool { _, ok := lookup(path); return ok }
+
+// pathAt is the whole path that is written at a place of the formula.
+func (c *compiler) pathAt(from int) string {
+	runes := []rune(c.node.Value)
+	i := min(c.offset+from, len(runes))
+	j := i
+	for j < len(runes) && (runes[j] == '.' || runes[j] == '_' || unicode.IsLetter(runes[j]) || unicode.IsDigit(runes[j])) {
+		j++
+	}
+	return strings.TrimRight(string(runes[i:j]), ".")
+}
+
 // field compiles a path of the model.
 func (c *compiler) field(f event.Field, from, to int) operand {
 	o := operand{kinds: kindOf(f.Kind), path: f.Path, from: from, to: to}
@@ -133,9 +165,9 @@ func (c *compiler) field(f event.Field, from, to int) operand {
 			return v
 		}
 	case path == "raw":
-		o.run = func(e *env) any { return e.rawValue() }
+		o.run = func(e *env) any { return e.noteWhole(path, e.rawValue()) }
 	default:
-		o.run = func(e *env) any { return e.object(path) }
+		o.run = func(e *env) any { return e.noteWhole(path, e.object(path)) }
 	}
 	return o
 }

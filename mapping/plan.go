@@ -23,11 +23,16 @@ type Record struct {
 	Keys []connectors.Key
 	// Skip says why the record must not be written (every match field is
 	// missing, say); "" if it is to be written.
-	Skip   string
+	Skip string
+	// Shadow says that nothing is to be written: it is only to be found out what
+	// would be.
+	Shadow bool
 	Create Create
 	OnMany OnMany
-	Fields []Field // without $id, in the rule's order; missing values left out
-	Links  []Link
+	// OnMissing says what a reconcile run does where the record is gone.
+	OnMissing OnMissing
+	Fields    []Field // without $id, in the rule's order; missing values left out
+	Links     []Link
 }
 
 // Create says whether a record may be made.
@@ -67,6 +72,8 @@ type Field struct {
 	Value connectors.Value // nil clears
 	If    If
 	Pos   diag.Pos
+	// OnEdit says what a reconcile run does where a person changed it.
+	OnEdit OnEdit
 }
 
 // Link ties the record to an earlier record of the same rule. That record may

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -88,24 +89,26 @@ func (r *Rules) Plan(ev *event.Event, connector string) (Plan, error) {
 func (u *rule) plan(e *env, base int) ([]Record, error) {
 	records := make([]Record, 0, len(u.records))
 	for _, rec := range u.records {
-		out := Record{Rule: u.name, Pos: rec.pos, Step: rec.step, Object: rec.object, As: rec.as, Create: rec.create, OnMany: rec.onMany}
-		values := make(map[string]any, len(rec.fields))
+		out := Record{Rule: u.name, Pos: rec.pos, Step: rec.step, Object: rec.object, As: rec.as, Shadow: u.shadow, Create: rec.create, OnMany: rec.onMany, OnMissing: u.onMissing}
+		e.values = slices.Grow(e.values[:0], len(rec.fields))
+		out.Fields = make([]Field, 0, len(rec.fields))
 		for _, f := range rec.fields {
 			v, fault := f.value.eval(e)
 			if fault != nil {
 				return nil, f.value.err(u.name, fault)
 			}
 			v = rec.value(v, e.zone)
-			values[f.name] = v
+			e.values = append(e.values, v)
 			if f.name == connectors.ID || v == nil && !f.clear {
 				continue
 			}
-			out.Fields = append(out.Fields, Field{Name: f.name, Value: v, If: f.when, Pos: f.pos})
+			out.Fields = append(out.Fields, Field{Name: f.name, Value: v, If: f.when, Pos: f.pos, OnEdit: cmp.Or(f.edits, u.onEdit)})
 		}
-		out.Keys = rec.keys(values, e.zone)
+		out.Keys = rec.keys(e.values, e.zone)
 		if len(out.Keys) == 0 && rec.create != CreateAlways {
 			out.Skip = "nothing to find it by: " + missing(rec.match)
 		}
+		out.Links = slices.Grow(out.Links, len(rec.links))
 		for _, l := range rec.links {
 			out.Links = append(out.Links, Link{To: base + l.to, Field: l.field, Type: l.label})
 		}
@@ -114,25 +117,51 @@ func (u *rule) plan(e *env, base int) ([]Record, error) {
 	return records, nil
 }
 
-// keys are the match alternatives of which every field has a value.
-func (rec *record) keys(values map[string]any, zone *time.Location) []connectors.Key {
-	var keys []connectors.Key
+// keys are the match alternatives of which every field has a value; values are
+// those of the record's fields.
+func (rec *record) keys(values []any, zone *time.Location) []connectors.Key {
+	if len(rec.finders) == 0 {
+		return nil
+	}
+	n := 0
+	for _, alternative := range rec.finders {
+		n += len(alternative)
+	}
+	keys, terms := make([]connectors.Key, 0, len(rec.finders)), make([]connectors.Term, 0, n)
 next:
-	for _, names := range rec.match {
-		key := make(connectors.Key, 0, len(names))
-		for _, name := range names {
-			v := values[name]
+	for _, alternative := range rec.finders {
+		from := len(terms)
+		for _, at := range alternative {
+			v := values[at]
 			if _, list := v.([]any); v == nil || list {
+				terms = terms[:from]
 				continue next
 			}
+			name := rec.fields[at].name
 			if name == connectors.ID {
-				name, v = connectors.ID, toText(v, zone)
+				v = toText(v, zone)
 			}
-			key = append(key, connectors.Term{Field: name, Value: v})
+			terms = append(terms, connectors.Term{Field: name, Value: v})
 		}
-		keys = append(keys, key)
+		keys = append(keys, terms[from:len(terms):len(terms)])
+	}
+	if len(keys) == 0 {
+		return nil
 	}
 	return keys
+}
+
+// findBy notes which fields the alternatives of match: are.
+func (rec *record) findBy() {
+	for _, names := range rec.match {
+		var alternative []int
+		for _, name := range names {
+			if at := slices.IndexFunc(rec.fields, func(f *field) bool { return f.name == name }); at >= 0 {
+				alternative = append(alternative, at)
+			}
+		}
+		rec.finders = append(rec.finders, alternative)
+	}
 }
 
 // missing says which match fields have no value, for people.

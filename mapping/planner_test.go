@@ -3,6 +3,7 @@ package mapping
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
 // records wraps records in a rule for HubSpot on finished calls.
@@ -133,7 +135,7 @@ func TestRulesOfSeveralFilesWorkAsOne(t *testing.T) {
 		return File{name, []byte("version: 1\nrules:\n  - name: " + rule + "\n    on: call.ended\n    to: hubspot\n    records: [{object: o, match: id, fields: {id: =call.id, t: '=table(\"t\", \"a\")'}}]\n")}
 	}
 	r, ps := Read([]File{rule("mapping.d/10-b.yaml", "B"), tables, rule("mapping.d/20-a.yaml", "A")}, design)
-	if len(ps) > 0 {
+	if ps.Has(diag.Error) {
 		t.Fatal(ps)
 	}
 	p, err := r.Plan(finished(), "hubspot")
@@ -143,6 +145,7 @@ func TestRulesOfSeveralFilesWorkAsOne(t *testing.T) {
 	_, ps = Read([]File{tables, {"mapping.d/01-more.yaml", tables.Text}, rule("mapping.d/10-b.yaml", "B"), rule("mapping.d/20-a.yaml", "B")}, design)
 	want := "mapping.d/01-more.yaml:2:10: the table \"t\" stands here a second time; the first is at mapping.d/00-tables.yaml:2:10 (give one of the two another name)\n" +
 		"mapping.d/20-a.yaml:3:11: a second rule is named \"B\"; the first is at mapping.d/10-b.yaml:3:11 (names stand in the ledger and must be unique)"
+	ps = slices.DeleteFunc(ps, func(p diag.Problem) bool { return p.Severity == diag.Warning })
 	if got := ps.Error(); got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
@@ -213,7 +216,7 @@ rules:
 	if diff := cmp.Diff(want, why); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
 	}
-	if diff := cmp.Diff([]Input{{"call.status", "completed"}, {"call.outcome.size", "12"}}, xs[2].Reads); diff != "" {
+	if diff := cmp.Diff([]Input{{Path: "call.status", Value: "completed"}, {Path: "call.outcome.size", Value: "12"}}, xs[2].Reads); diff != "" {
 		t.Errorf("what when read (-want +got):\n%s", diff)
 	}
 	got, err := json.Marshal(xs[4])
@@ -318,5 +321,99 @@ rules:
 		if strings.Join(got, " ") != c.want || certain != c.certain {
 			t.Errorf("Candidates(%s, %s) = %v, %t; want %s, %t", c.typ, c.source, got, certain, c.want, c.certain)
 		}
+	}
+}
+
+func TestExplainSaysWhichPartOfWhenIsFalse(t *testing.T) {
+	t.Parallel()
+	r := read(t, `version: 1
+rules:
+  - name: r
+    on: call.ended
+    when: =call.status != "failed" && (call.attempt > 3 || call.duration > 300) && contact.email contains "example"
+    to: hubspot
+    records: [{object: o, match: id, fields: {id: =call.id}}]
+`, design)
+	want := []FalsePart{
+		{Part: "call.attempt > 3", Reads: []Input{{Path: "call.attempt", Value: 1}}},
+		{Part: "call.duration > 300", Reads: []Input{{Path: "call.duration", Value: event.Seconds(120)}}},
+	}
+	if diff := cmp.Diff(want, r.Explain(finished())[0].False); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func TestMaskHidesWhatMayBePersonal(t *testing.T) {
+	t.Parallel()
+	r := read(t, `version: 1
+rules:
+  - name: r
+    on: call.ended
+    when: =contact.email == "nobody@example.com" || call.status == "completed" || contact.phone == "1"
+    to: hubspot
+    records:
+      - object: o
+        match: [[id, email], phone]
+        fields:
+          id: =call.id
+          email: =contact.email
+          phone: =phone(contact.phone)
+          all: =json(contact)
+          raw: =json(raw)
+          part: =json(raw.call)
+          size: =call.outcome.size
+          status: =upper(call.status)
+          text: Call with {{ contact.full_name }}
+          nothing: =contact.company
+`, design)
+	x := r.Explain(finished())[0]
+	x.Mask()
+	text, err := json.Marshal(x)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, personal := range []string{"erika", "Erika", "+4930", `"12"`, "call_ended", "items"} {
+		if strings.Contains(string(text), personal) {
+			t.Errorf("%q is shown in\n%s", personal, text)
+		}
+	}
+	if diff := cmp.Diff([]string{"id = c1 and email = " + Masked, "phone = " + Masked}, x.Records[0].Match); diff != "" {
+		t.Errorf("match (-want +got):\n%s", diff)
+	}
+	values := map[string]any{}
+	for _, f := range x.Records[0].Fields {
+		values[f.Name] = f.Value
+	}
+	want := map[string]any{"id": "c1", "email": Masked, "phone": Masked, "all": Masked, "raw": Masked, "part": Masked, "size": Masked, "status": "COMPLETED", "text": Masked, "nothing": nil}
+	if diff := cmp.Diff(want, values); diff != "" {
+		t.Errorf("values (-want +got):\n%s", diff)
+	}
+}
+
+func TestPathsThatAreNotMaskedAreOfTheModel(t *testing.T) {
+	t.Parallel()
+	for _, path := range plainPaths {
+		if _, ok := leaves()[path]; !ok {
+			t.Errorf("%s is no path of the model", path)
+		}
+	}
+}
+
+func TestExplainNamesWhatStandsBesideAMissingValue(t *testing.T) {
+	t.Parallel()
+	r := read(t, `version: 1
+rules:
+  - name: r
+    on: call.ended
+    to: hubspot
+    records: [{object: o, match: id, fields: {id: =call.id, a: =call.outcome.Size, b: =call.outcome.price, c: '=call.answers["how many?"]', d: =call.collected.x}}]
+`, design)
+	var got []string
+	for _, f := range r.Explain(finished())[0].Records[0].Fields[1:] {
+		got = append(got, f.Reads[0].Hint)
+	}
+	want := []string{"did you mean size?", "call.outcome has owner_occupied, roof_area_sqm, size", "did you mean How many??", ""}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

@@ -36,20 +36,18 @@ func (r *reader) posted(rec *record, n *diag.Node) {
 	r.fields(rec, n)
 	for _, f := range rec.fields {
 		if f.when != IfAlways {
-			r.idle(n.Get("fields").Get(f.name), "if")
+			r.idle(f.node, "if")
 			f.when = IfAlways
 		}
 		if f.name == connectors.ID {
-			r.bad(n.Get("fields").Get(f.name), "$id is the CRM's own id of a record, and a webhook has none", "take another name")
+			r.bad(f.node, "$id is the CRM's own id of a record, and a webhook has none", "take another name")
 		}
 	}
 }
 
 // idle warns of a key that asks for what a webhook does not have.
 func (r *reader) idle(n *diag.Node, key string) {
-	p := n.Problem(key+" has no effect for a webhook", "every event is posted, once; leave it out")
-	p.Severity = diag.Warning
-	r.add(p)
+	r.doubt(n, key+" has no effect for a webhook", "every event is posted, once; leave it out")
 }
 
 // wholeEvent compiles $event: true.

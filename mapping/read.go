@@ -12,14 +12,12 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
-const maxProblems = 100 // after so many, reading stops
-
 // The keys of mapping.yaml, by what they stand in. JSONSchema has the same.
 var (
 	fileKeys   = []string{"version", "tables", "rules"}
-	ruleKeys   = []string{"name", "description", "enabled", "on", "from", "when", "to", "records"}
+	ruleKeys   = []string{"name", "description", "enabled", "on", "from", "when", "to", "mode", "on_edit", "on_missing", "records"}
 	recordKeys = []string{"object", "as", "match", "create", "on_many", "fields", "link"}
-	fieldKeys  = []string{"value", "if", "missing"}
+	fieldKeys  = []string{"value", "if", "missing", "on_edit"}
 	linkKeys   = []string{"to", "field", "type"}
 )
 
@@ -27,10 +25,13 @@ var (
 // the rules may be used only if problems.Err() is nil. Several files work as
 // one: tables are seen everywhere, names must be unique.
 func Read(files []File, opt Options) (*Rules, diag.Problems) {
+	zoned := opt.Zone != nil || opt.Connectors == nil // without settings nobody can have said it
 	if opt.Zone == nil {
 		opt.Zone = time.UTC
 	}
-	r := &reader{opt: opt, names: map[string]diag.Pos{}, scope: scope{tables: map[string]*table{}, sources: opt.Sources, country: opt.Country, zone: opt.Zone}}
+	r := &reader{opt: opt, names: map[string]diag.Pos{}, scope: scope{
+		tables: map[string]*table{}, sources: opt.Sources, says: opt.Says, country: opt.Country, zone: opt.Zone, zoned: zoned,
+	}}
 	var roots []*diag.Node
 	for _, f := range files {
 		root, ps := diag.ReadYAML(f.Name, f.Text)
@@ -46,13 +47,14 @@ func Read(files []File, opt Options) (*Rules, diag.Problems) {
 	for _, root := range roots {
 		r.rules(root.Get("rules"))
 	}
+	if !r.full() {
+		r.doubts()
+	}
 	if len(r.out) == 0 && len(r.problems) == 0 && len(files) > 0 {
 		r.add(diag.Problem{Pos: diag.Pos{File: files[0].Name}, Severity: diag.Warning, Message: "there are no rules: no event will reach a CRM", Hint: "add one under rules:"})
 	}
 	slices.SortStableFunc(r.problems, byPlace(files))
-	if len(r.problems) > maxProblems {
-		r.problems = append(r.problems[:maxProblems], diag.Problem{Pos: diag.Pos{File: r.problems[maxProblems].Pos.File}, Message: "there are more problems", Hint: "mend those shown first"})
-	}
+	r.problems = r.problems.Told()
 	rules := newRules(r.out, opt.Zone)
 	rules.tables = r.tables
 	return rules, r.problems
@@ -85,13 +87,16 @@ type reader struct {
 	problems diag.Problems
 	out      []*rule
 	names    map[string]diag.Pos // of rules
+
+	tableNames []*diag.Node
+	list       *diag.Node // records of the rule being read
 }
 
 func (r *reader) add(ps ...diag.Problem) { r.problems = append(r.problems, ps...) }
 
 func (r *reader) bad(n *diag.Node, message, hint string) { r.add(n.Problem(message, hint)) }
 
-func (r *reader) full() bool { return len(r.problems) > maxProblems }
+func (r *reader) full() bool { return len(r.problems) > diag.MaxProblems }
 
 // mapping reports whether n is keys with values, and which keys are unknown.
 func (r *reader) mapping(n *diag.Node, known []string, what string) bool {
@@ -147,6 +152,7 @@ func (r *reader) head(root *diag.Node) {
 		return
 	}
 	switch v := root.Get("version"); {
+	case v == nil && root.Misspells("version", fileKeys):
 	case v == nil:
 		r.add(root.File.TopProblem(`"version" is missing`, "add version: 1 at the top"))
 	case v.Value != "1":
@@ -167,7 +173,7 @@ func (r *reader) head(root *diag.Node) {
 			r.bad(p.Key, fmt.Sprintf("the table %q stands here a second time; the first is at %s", t.name, first.pos), "give one of the two another name")
 			continue
 		}
-		r.tables[t.name] = t
+		r.tables[t.name], r.tableNames = t, append(r.tableNames, p.Key)
 	}
 }
 
@@ -195,8 +201,11 @@ func (r *reader) rule(n *diag.Node) *rule {
 	r.mapping(n, ruleKeys, "a rule")
 	u := &rule{pos: n.Pos(), description: r.word(n.Get("description"), "description")}
 	r.name(u, n)
-	r.on(u, n)
+	r.scope.types, r.scope.only = nil, nil
+	types := r.on(u, n)
 	r.from(u, n)
+	r.scope.types, r.scope.only = u.on, u.from
+	r.unsent(u, types)
 	r.to(u, n)
 	if e := n.Get("enabled"); e != nil {
 		var on bool
@@ -206,6 +215,8 @@ func (r *reader) rule(n *diag.Node) *rule {
 	if w := n.Get("when"); w != nil {
 		r.when(u, w)
 	}
+	u.shadow = r.choice(n.Get("mode"), "mode", modes) == modeShadow
+	r.drift(u, n)
 	r.records(u, n)
 	return u
 }
@@ -227,14 +238,18 @@ func (r *reader) name(u *rule, n *diag.Node) {
 	r.names[u.name] = at.Pos()
 }
 
-func (r *reader) on(u *rule, n *diag.Node) {
+// on reads the types of events, and returns where they stand.
+func (r *reader) on(u *rule, n *diag.Node) (types []*diag.Node) {
 	on := n.Get("on")
+	if on == nil && n.Misspells("on", ruleKeys) {
+		return nil
+	}
 	if on == nil || on.Null || on.Shape == diag.Sequence && len(on.Items) == 0 {
 		if on == nil {
 			on = n
 		}
 		r.bad(on, "the rule can never match: on names no event type", "add on: call.ended")
-		return
+		return nil
 	}
 	known := make([]string, len(event.Types))
 	for i, t := range event.Types {
@@ -245,8 +260,9 @@ func (r *reader) on(u *rule, n *diag.Node) {
 			r.bad(w, fmt.Sprintf("unknown event type %q", w.Value), orKnown(w.Value, known))
 			continue
 		}
-		u.on = append(u.on, event.Type(w.Value))
+		u.on, types = append(u.on, event.Type(w.Value)), append(types, w)
 	}
+	return types
 }
 
 func (r *reader) from(u *rule, n *diag.Node) {
@@ -261,6 +277,7 @@ func (r *reader) from(u *rule, n *diag.Node) {
 	for _, w := range r.words(from, "from") {
 		if r.opt.Sources != nil && !slices.Contains(r.opt.Sources, w.Value) {
 			r.bad(w, fmt.Sprintf("unknown source %q", w.Value), orKnown(w.Value, r.opt.Sources))
+			continue
 		}
 		u.from = append(u.from, w.Value)
 	}
@@ -269,6 +286,8 @@ func (r *reader) from(u *rule, n *diag.Node) {
 func (r *reader) to(u *rule, n *diag.Node) {
 	to := n.Get("to")
 	switch {
+	case to == nil && n.Misspells("to", ruleKeys):
+		return
 	case to == nil || to.Null:
 		r.bad(n, `"to" is missing in the rule`, "add to: and a connector's name")
 		return
@@ -305,13 +324,16 @@ func (r *reader) when(u *rule, w *diag.Node) {
 	}
 	u.when = f
 	if !f.constant {
+		if f.truth.never && len(ps) == 0 {
+			r.doubt(w, "the rule never matches: these conditions are never true together", "join them by || where one of them is enough")
+		} else if f.truth.never {
+			r.problems[len(r.problems)-1].Message += ": the rule never matches"
+		}
 		return
 	}
 	v, _ := f.eval(newEnv(&event.Event{}, r.zone))
 	if truth(v) {
-		p := w.Problem("when is always true", "leave it out")
-		p.Severity = diag.Warning
-		r.add(p)
+		r.doubt(w, "when is always true", "leave it out")
 	} else {
 		r.bad(w, "the rule can never match: when is always false", "write enabled: false to switch a rule off")
 	}

@@ -12,6 +12,8 @@ import (
 func (r *reader) records(u *rule, n *diag.Node) {
 	list := n.Get("records")
 	switch {
+	case list == nil && n.Misspells("records", ruleKeys):
+		return
 	case list == nil || list.Null:
 		r.bad(n, `"records" is missing in the rule`, "add records: with the objects that it is to write")
 		return
@@ -22,6 +24,7 @@ func (r *reader) records(u *rule, n *diag.Node) {
 		r.bad(list, "the rule writes no records", "add - object: …")
 		return
 	}
+	r.list = list
 	steps := map[string]int{}
 	for _, item := range list.Items {
 		if r.full() {
@@ -31,6 +34,7 @@ func (r *reader) records(u *rule, n *diag.Node) {
 			continue
 		}
 		rec := r.record(u, item)
+		rec.findBy()
 		rec.step = u.name + "/" + rec.as
 		if steps[rec.as]++; steps[rec.as] > 1 {
 			rec.step = fmt.Sprintf("%s-%d", rec.step, steps[rec.as])
@@ -41,10 +45,13 @@ func (r *reader) records(u *rule, n *diag.Node) {
 
 func (r *reader) record(u *rule, n *diag.Node) *record {
 	rec := &record{pos: n.Pos(), node: n, create: CreateMissing, object: r.word(n.Get("object"), "object")}
-	if rec.object == "" {
+	if rec.object == "" && !n.Misspells("object", recordKeys) {
 		r.bad(n, `"object" is missing in the record`, "add object: with the CRM's name for it, such as contacts")
 	}
 	rec.as = rec.object
+	if o := n.Get("object"); o != nil {
+		r.checkObject(u, rec, o)
+	}
 	if as := n.Get("as"); as != nil {
 		if rec.as = r.word(as, "as"); rec.as == "" {
 			r.bad(as, "as has no name", "leave it out, or name the record")
@@ -63,6 +70,9 @@ func (r *reader) record(u *rule, n *diag.Node) *record {
 	r.onMany(rec, n.Get("on_many"))
 	r.fields(rec, n)
 	r.match(u, rec, n)
+	if u.to != "" { // else the rule is a mistake as it is
+		r.idleKeys(rec, n)
+	}
 	if l := n.Get("link"); l != nil {
 		r.links(u, rec, l)
 	}
@@ -94,6 +104,8 @@ func (r *reader) onMany(rec *record, n *diag.Node) {
 func (r *reader) fields(rec *record, n *diag.Node) {
 	fields := n.Get("fields")
 	switch {
+	case fields == nil && n.Misspells("fields", recordKeys):
+		return
 	case fields == nil || fields.Null || fields.Shape == diag.Mapping && len(fields.Pairs) == 0:
 		r.bad(n, `"fields" is missing in the record`, "add fields: with the CRM's fields and their values")
 		return
@@ -117,7 +129,7 @@ func (r *reader) fields(rec *record, n *diag.Node) {
 
 // field reads one field; nil if there is no value to go on with.
 func (r *reader) field(rec *record, key, n *diag.Node) *field {
-	f := &field{name: key.Value, pos: key.Pos(), when: IfAlways}
+	f := &field{name: key.Value, pos: key.Pos(), when: IfAlways, node: n}
 	if f.name == connectors.WholeEvent {
 		f.value = r.wholeEvent(rec, key, n)
 		return f
@@ -173,6 +185,7 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 	default:
 		r.bad(n.Get("if"), fmt.Sprintf("if is always, empty or changed, not %q", word), "a condition of its own stands in the formula: =condition ? value : nil")
 	}
+	f.edits = OnEdit(r.choice(n.Get("on_edit"), "on_edit", onEdits))
 	switch word := r.word(n.Get("missing"), "missing"); word {
 	case "", "skip":
 	case "clear":
@@ -214,12 +227,8 @@ func (r *reader) match(u *rule, rec *record, n *diag.Node) {
 		var names []string
 		for _, w := range r.words(alternative, "match") {
 			names = append(names, w.Value)
-			if written != nil && written.Get(w.Value) == nil {
-				hint := "add it under fields"
-				if s := diag.DidYouMean(w.Value, fieldNames(rec)); s != "" {
-					hint = s
-				}
-				r.bad(w, fmt.Sprintf("match field %q is not written by this record", w.Value), hint)
+			if written != nil && written.Shape == diag.Mapping && written.Get(w.Value) == nil {
+				r.unwritten(rec, w)
 			}
 		}
 		if len(names) > 0 {
@@ -237,6 +246,22 @@ func (r *reader) match(u *rule, rec *record, n *diag.Node) {
 	}
 }
 
+// unwritten reports a match field that is not among the record's fields.
+func (r *reader) unwritten(rec *record, w *diag.Node) {
+	message, hint := fmt.Sprintf("match field %q is not written by this record", w.Value), "add it under fields"
+	formula := strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(w.Value), "="))
+	i := slices.IndexFunc(rec.fields, func(f *field) bool { return f.value.source == "="+formula })
+	if _, path := lookup(formula); path || formula != w.Value {
+		message, hint = "match wants the name of a field of this record, not a formula", "write the field's name"
+	}
+	if i >= 0 {
+		hint = "did you mean " + rec.fields[i].name + "?"
+	} else if s := diag.DidYouMean(w.Value, fieldNames(rec)); s != "" {
+		hint = s
+	}
+	r.bad(w, message, hint)
+}
+
 func fieldNames(rec *record) []string {
 	names := make([]string, len(rec.fields))
 	for i, f := range rec.fields {
@@ -249,7 +274,7 @@ func fieldNames(rec *record) []string {
 // wanted, none is needed.
 func (r *reader) noMatch(u *rule, rec *record, n *diag.Node) {
 	switch {
-	case rec.create == CreateAlways:
+	case rec.create == CreateAlways, n.Get("match") == nil && n.Misspells("match", recordKeys):
 	case u.to == "":
 		rec.create = CreateAlways
 	default:
@@ -316,6 +341,8 @@ func (r *reader) linkTarget(u *rule, rec *record, n *diag.Node, word string) (in
 		return found[0], true
 	case len(found) > 1:
 		r.bad(n, fmt.Sprintf("several records of this rule are %q", word), "name them with as: and link by that name")
+	case word != rec.as && word != rec.object && r.later(u, word):
+		r.bad(n, fmt.Sprintf("the record %q stands after this one, and records are written in their order", word), "move this record below it, or the link there")
 	case word == rec.as || word == rec.object:
 		r.bad(n, "the record links to itself", "")
 	default:
@@ -329,4 +356,13 @@ func (r *reader) linkTarget(u *rule, rec *record, n *diag.Node, word string) (in
 		r.bad(n, fmt.Sprintf("no record %q stands before this one in the rule", word), hint)
 	}
 	return 0, false
+}
+
+// later reports whether a record of the rule that was not read yet has the name.
+func (r *reader) later(u *rule, word string) bool {
+	rest := r.list.Items[min(len(u.records)+1, len(r.list.Items)):]
+	return slices.ContainsFunc(rest, func(n *diag.Node) bool {
+		as, object := n.Get("as"), n.Get("object")
+		return as != nil && as.Value == word || object != nil && object.Value == word
+	})
 }

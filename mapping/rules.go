@@ -15,10 +15,11 @@ type File struct {
 
 // Options is what the settings say about names that rules use.
 type Options struct {
-	Sources    []string          // names in config.yaml; nil: not checked
-	Connectors map[string]string // type by name; nil: not checked
-	Country    string            // of numbers without country code, such as DE; "": phone() wants +49…
-	Zone       *time.Location    // of times without a zone, and of times written as text; nil: UTC
+	Sources    []string                    // names in config.yaml; nil: not checked
+	Says       map[string]event.Vocabulary // by source; one that is not here may send anything
+	Connectors map[string]string           // type by name; nil: not checked
+	Country    string                      // of numbers without country code, such as DE; "": phone() wants +49…
+	Zone       *time.Location              // of times without a zone, and of times written as text; nil: nobody has said it, and it is UTC
 }
 
 // Rules are the rules of one or several files. They are safe for concurrent use.
@@ -29,6 +30,14 @@ type Rules struct {
 	zone   *time.Location
 }
 
+// The words of a rule's mode:.
+const (
+	modeLive   = "live"
+	modeShadow = "shadow"
+)
+
+var modes = []string{modeLive, modeShadow}
+
 type rule struct {
 	name        string
 	pos         diag.Pos
@@ -38,21 +47,25 @@ type rule struct {
 	from        []string // none: any source
 	when        *formula // nil: always
 	to          string
+	shadow      bool // mode: shadow
+	onEdit      OnEdit
+	onMissing   OnMissing
 	records     []*record
 }
 
 type record struct {
-	object string
-	as     string
-	step   string
-	pos    diag.Pos
-	node   *diag.Node
-	posted bool       // to a webhook: nothing is looked up, and fields may be groups of values
-	match  [][]string // alternatives; of each, all fields must match
-	create Create
-	onMany OnMany
-	fields []*field
-	links  []link
+	object  string
+	as      string
+	step    string
+	pos     diag.Pos
+	node    *diag.Node
+	posted  bool       // to a webhook: nothing is looked up, and fields may be groups of values
+	match   [][]string // alternatives; of each, all fields must match
+	finders [][]int    // the same, as places among the fields
+	create  Create
+	onMany  OnMany
+	fields  []*field
+	links   []link
 }
 
 type field struct {
@@ -60,7 +73,9 @@ type field struct {
 	pos   diag.Pos
 	value *formula
 	when  If
-	clear bool // missing: clear
+	clear bool       // missing: clear
+	node  *diag.Node // value and options as written
+	edits OnEdit
 }
 
 type link struct {
@@ -81,6 +96,7 @@ type RuleInfo struct {
 	From        []string     `json:"from,omitempty"` // none: any source
 	When        string       `json:"when,omitempty"` // as written
 	To          string       `json:"to"`
+	Shadow      bool         `json:"shadow,omitempty"` // mode: shadow
 	Objects     []ObjectInfo `json:"records"`
 }
 
@@ -117,7 +133,7 @@ type LinkInfo struct {
 func (r *Rules) Rules() []RuleInfo {
 	infos := make([]RuleInfo, 0, len(r.rules))
 	for _, u := range r.rules {
-		info := RuleInfo{Name: u.name, Description: u.description, Pos: u.pos.String(), Enabled: !u.off, On: u.on, From: u.from, To: u.to}
+		info := RuleInfo{Name: u.name, Description: u.description, Pos: u.pos.String(), Enabled: !u.off, On: u.on, From: u.from, To: u.to, Shadow: u.shadow}
 		if u.when != nil {
 			info.When = u.when.source
 		}

@@ -56,6 +56,9 @@ func ruleSchema(opt Options) schema {
 		"from":        oneOrMore(text("Name of a source in config.yaml.", opt.Sources), "Sources whose events the rule applies to; all if left out."),
 		"when":        schema{"type": []string{"string", "boolean"}, "description": `Formula that must be true, such as =call.status != "failed".`},
 		"to":          text("Name of a connector in config.yaml.", names),
+		"mode":        text("shadow: find out what the rule would write, and keep that with the delivery, but write nothing. live, if left out.", modes),
+		"on_edit":     text("What reconcile does where a person changed what the rule wrote; if left out, as the settings say.", onEdits),
+		"on_missing":  text("What reconcile does where the CRM has the record no more; if left out, as the settings say.", onMissings),
 		"records":     schema{"type": "array", "minItems": 1, "description": "Records to be written, in this order.", "items": schema{"$ref": "#/definitions/record"}},
 	})
 }
@@ -79,6 +82,7 @@ func fieldSchema() schema {
 		"value":   value,
 		"if":      schema{"enum": []any{string(IfAlways), string(IfEmpty), string(IfChanged)}, "default": string(IfAlways), "description": "empty: only where the CRM has nothing. changed: only where crmsyncd wrote what stands there now."},
 		"missing": schema{"enum": []any{"skip", "clear"}, "default": "skip", "description": "What to do where the value is missing: leave the field alone, or empty it."},
+		"on_edit": text("What reconcile does where a person changed it; if left out, as the rule says.", onEdits),
 	})}}
 }
 

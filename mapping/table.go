@@ -3,6 +3,7 @@ package mapping
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,49 @@ type table struct {
 	folded   map[string]any // by key in lower case, for keys that differ in nothing else
 	fallback any            // of the key "*"
 	kinds    kinds
+	used     bool
+	open     bool     // looked up by keys that are not known beforehand
+	keys     []string // by which it is looked up else
+	path     string   // of the model that the keys are of, if it is one
+}
+
+// lookedUp notes by which keys a formula reads the table.
+func (t *table) lookedUp(c *compiler, key operand) {
+	words := c.wordsOf(key)
+	if key.path != "" {
+		t.path = key.path
+		if all := modelWords(key.path, c.types); all != nil {
+			words = all // a table may well hold more than one vendor's words
+		}
+	}
+	t.used, t.open, t.keys = true, t.open || words == nil, append(t.keys, words...)
+}
+
+// unused warns of a table that no formula reads, and of entries whose keys it
+// is never asked for.
+func (t *table) unused(r *reader, name *diag.Node) {
+	if !t.used {
+		r.doubt(name, fmt.Sprintf("the table %q is never used", t.name), fmt.Sprintf("write =table(%q, …) in a field, or take it out", t.name))
+		return
+	}
+	if t.open || t.node.Shape != diag.Mapping {
+		return
+	}
+	for _, p := range t.node.Pairs {
+		key := p.Key.Value
+		if key == "*" || slices.ContainsFunc(t.keys, func(k string) bool { return strings.EqualFold(k, key) }) {
+			continue
+		}
+		hint := diag.DidYouMean(key, t.keys)
+		if hint == "" {
+			hint = "it is looked up by " + strings.Join(slices.Compact(slices.Sorted(slices.Values(t.keys))), ", ")
+		}
+		what := "no rule looks it up"
+		if t.path != "" {
+			what = t.path + " is never that where the table is used"
+		}
+		r.doubt(p.Key, fmt.Sprintf("the entry %q is never used: %s", key, what), hint)
+	}
 }
 
 // find looks a key up: as written, then without regard to case, then "*".

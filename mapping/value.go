@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
 )
 
@@ -62,9 +63,8 @@ func truth(v any) bool {
 	case bool:
 		return v
 	case string:
-		switch strings.ToLower(v) {
-		case "", "false", "no", "0":
-			return false
+		if b, word := connectors.AsBool(v); word {
+			return b
 		}
 	case int:
 		return v != 0
@@ -91,15 +91,29 @@ func number(v any) (float64, bool) {
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
-// parseNumber reads plain decimals, with a point or, where that is the only
-// separator, a comma.
+// parseNumber reads what a CRM's field would be given for it: decimals with a
+// point or a comma, grouped or not, and amounts with their currency. A single
+// comma begins the decimals, also before three digits.
 func parseNumber(s string) (float64, bool) {
 	s = strings.TrimSpace(s)
-	if s == "" || len(s) > 64 || strings.ContainsAny(s, "xXpP_nN") {
+	if s == "" || len(s) > 64 {
 		return 0, false
 	}
-	if strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
-		s = strings.Replace(s, ",", ".", 1)
+	n, ok := connectors.AsNumber(s)
+	if !ok && strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
+		n, ok = connectors.AsNumber(strings.Replace(s, ",", ".", 1))
+	}
+	if !ok {
+		return exponent(s)
+	}
+	f, err := n.Float64()
+	return f, err == nil && finite(f)
+}
+
+// exponent reads numbers such as 1e3, as programs write them.
+func exponent(s string) (float64, bool) {
+	if strings.ContainsAny(s, "xXpP_nN,") {
+		return 0, false
 	}
 	f, err := strconv.ParseFloat(s, 64)
 	return f, err == nil && finite(f)

@@ -1,11 +1,9 @@
 package mapping
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
-	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
@@ -162,21 +160,6 @@ func matchFields(n *diag.Node) [][]MatchField {
 		out = append(out, names)
 	}
 	return out
-}
-
-// words are what a path of the model can be, where it has a fixed list.
-// Calls that have ended are not in a state before their end.
-func words(path string, on []event.Type) []string {
-	switch path {
-	case "call.direction", "message.direction":
-		return event.Directions
-	case "call.status":
-		ended := len(on) > 0 && !slices.ContainsFunc(on, func(t event.Type) bool { return t != event.CallEnded })
-		return slices.DeleteFunc(slices.Clone(event.CallStatuses), func(s string) bool {
-			return ended && slices.Contains([]string{event.Created, event.Ringing, event.InProgress, event.Transferred}, s)
-		})
-	}
-	return nil
 }
 
 func severalLines(n *diag.Node) bool {

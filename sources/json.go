@@ -15,7 +15,7 @@ import (
 const (
 	maxDepth  = 64
 	maxValues = 250_000
-	fewKeys   = 16 // up to here duplicates are looked for one by one
+	fewKeys   = 32 // up to here duplicates are looked for one by one
 )
 
 // CheckJSON reports why body is not one unambiguous JSON document in UTF-8:

@@ -42,7 +42,9 @@ type File interface {
 	Snapshot(ctx context.Context, w io.Writer, size func(int64)) (int64, error)
 	// Compact writes what is live into a new file and puts that in the place
 	// of the old one while the ledger is used. With overwrite the old file is
-	// overwritten with zeros before it is let go. progress may be nil.
+	// overwritten with zeros before it is let go. Records are encrypted with the
+	// first key that the ledger was opened with, or not at all without one.
+	// progress may be nil.
 	Compact(ctx context.Context, overwrite bool, progress func(done, total int)) (Compacted, error)
 }
 
@@ -51,6 +53,11 @@ type Compacted struct {
 	Before int64         `json:"before"` // length of the file, in bytes
 	After  int64         `json:"after"`
 	Pause  time.Duration `json:"pause"` // for which writes waited
+	// Encrypted says that what is known of people is encrypted in the new file,
+	// all of it with the first of the keys.
+	Encrypted bool `json:"encrypted"`
+	// Damaged is how many records could not be read; they were copied as they are.
+	Damaged int `json:"damaged"`
 }
 
 // Retention says how long events are kept after they came in and the last of

@@ -7,6 +7,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +34,8 @@ var (
 	ErrCorrupt = errors.New("the ledger is damaged")
 	// ErrSchema: the layout of the ledger is not the one that this crmsyncd reads.
 	ErrSchema = errors.New("the ledger was written by another version of crmsyncd")
+	// ErrKey: the ledger is encrypted, and the key is not given.
+	ErrKey = errors.New("the ledger is encrypted, and its key is not given")
 )
 
 // Ledger keeps everything. It is safe for concurrent use. Methods that write
@@ -72,7 +75,8 @@ type Ledger interface {
 	// (deliveries) and maxBytes (of bodies, but for the first delivery)
 	// allow. Lanes for which busy returns true are left out. next is when the
 	// first of the lanes not returned becomes due; zero if none waits, and
-	// not after now if limits cut the answer short. Busy lanes do not count for
+	// not after now if limits cut the answer short. What is due more than
+	// LongestWait after now counts as due. Busy lanes do not count for
 	// next, and a lane returned ends before its first delivery that is not due.
 	// busy is called within a transaction and must not call the ledger.
 	Due(ctx context.Context, connector string, now time.Time, busy func(lane string) bool, limit, maxBytes int) (work []Work, next time.Time, err error)
@@ -131,6 +135,7 @@ type Ledger interface {
 	Known(ctx context.Context, events []Event) ([]bool, error)
 
 	Housekeeping
+	Runs
 
 	// Close waits for commits under way and marks the file as closed cleanly.
 	Close() error
@@ -222,6 +227,10 @@ const (
 	Quarantined State = "quarantined" // authentic, but not understood
 )
 
+// LongestWait is the longest wait that a delivery may have. One whose Due is
+// further from now was settled while the clock was wrong, and is due.
+const LongestWait = 24 * time.Hour
+
 // DeliveryID names a delivery: one event on its way to one connector.
 type DeliveryID struct {
 	Seq       uint64
@@ -266,14 +275,39 @@ type Record struct {
 	ID     string `json:"id,omitempty"`
 	URL    string `json:"url,omitempty"`
 	// Action is created, updated, unchanged or skipped; "" while it is not done.
+	// In shadow mode it is one of the Would… instead, and ID, URL and Attempted are
+	// those of an earlier, real delivery.
 	Action string `json:"action,omitempty"`
 	Note   string `json:"note,omitempty"` // for people: why it was skipped, what was shortened
 	// Attempted is when an attempt to create it began whose outcome is not
 	// known; zero otherwise.
 	Attempted time.Time `json:"attempted,omitzero"`
+	// Changes are, in shadow mode, the fields that would be written. They hold
+	// values; Expire lets go of them with the payload.
+	Changes []Change `json:"changes,omitempty"`
 	// Call is the id of the event's call when ID and Attempted came to be: by
 	// what came later, the event may belong to another one.
 	Call string `json:"-"`
+}
+
+// What a delivery in shadow mode would have done to a record.
+const (
+	WouldCreate = "would create"
+	WouldUpdate = "would update"
+	WouldKeep   = "would leave as it is"
+	WouldFail   = "would fail" // the Note says why
+)
+
+// Shadow is true for a record that was not written because its rule or its
+// connector is in shadow mode.
+func (r Record) Shadow() bool { return strings.HasPrefix(r.Action, "would ") }
+
+// Change is one field that would be written, with values as people read them,
+// shortened where they are long.
+type Change struct {
+	Field  string `json:"field"`
+	Before string `json:"before,omitempty"` // "": nothing is there, or nothing is known of it
+	After  string `json:"after,omitempty"`  // "": it would be emptied
 }
 
 // Work is a delivery with its event.
@@ -288,6 +322,11 @@ type LinkKey struct {
 	Object    string
 	Field     string // fields of a composed key are joined with +
 	Value     string
+}
+
+// NewLinkKey is the key of fields that must all have these values.
+func NewLinkKey(connector, object string, fields, values []string) LinkKey {
+	return LinkKey{Connector: connector, Object: object, Field: strings.Join(fields, "+"), Value: strings.Join(values, "\x1f")}
 }
 
 // RecordKey names a record of a CRM.
@@ -306,6 +345,12 @@ type FieldHead struct {
 	Rank uint8     `json:"rank,omitempty"`
 	Seq  uint64    `json:"seq"`
 	Hash uint64    `json:"hash"` // of the value; see the deliverer
+}
+
+// Older reports whether version h comes before version o: the vendor's time,
+// then rank of state, then the order of arrival.
+func (h FieldHead) Older(o FieldHead) bool {
+	return cmp.Or(h.At.Compare(o.At), cmp.Compare(h.Rank, o.Rank), cmp.Compare(h.Seq, o.Seq)) < 0
 }
 
 // Update is the news of one delivery.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Asks systemd what it thinks of the units: whether they are right, and how much
-# the daemon is locked in (0 is best, 10 is not at all).
+# the services are locked in (0 is best, 10 is not at all).
 #
 #   systemd/check.sh BINARY
 set -euo pipefail
@@ -14,17 +14,19 @@ if ! command -v systemd-analyze >/dev/null; then
 fi
 dir=$(mktemp -d)
 trap 'rm -rf "$dir"' EXIT
-for unit in crmsyncd.service crmsyncd.socket; do
+for unit in *.service *.socket *.timer; do
 	sed "s|/usr/bin/crmsyncd|$binary|" "$unit" >"$dir/$unit"
 done
 # --man=no: the page is there once the package is installed.
-said=$(systemd-analyze verify --man=no --recursive-errors=yes "$dir"/crmsyncd.* 2>&1) || { echo "$said" >&2; exit 1; }
+said=$(systemd-analyze verify --man=no --recursive-errors=yes "$dir"/* 2>&1) || { echo "$said" >&2; exit 1; }
 if grep -F "$dir" <<<"$said"; then # a warning about one of ours
 	exit 1
 fi
-if ! said=$(systemd-analyze security --offline=true --threshold="$most" "$dir/crmsyncd.service"); then
-	echo "$said" >&2
-	echo "crmsyncd.service exposes more than 1.1" >&2
-	exit 1
-fi
-tail -n 1 <<<"$said"
+for unit in *.service; do
+	if ! said=$(systemd-analyze security --offline=true --threshold="$most" "$dir/$unit"); then
+		echo "$said" >&2
+		echo "$unit exposes more than 1.1" >&2
+		exit 1
+	fi
+	tail -n 1 <<<"$said"
+done

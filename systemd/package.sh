@@ -35,16 +35,17 @@ fill() { # ARCH: fills $stage/$ARCH
 	mkdir -p "$root/usr/bin" "$root/usr/lib/systemd/system" "$doc" "$man" \
 		"$root/usr/share/bash-completion/completions" "$root/usr/share/fish/vendor_completions.d"
 	if [ "$1" = "$($GO env GOHOSTARCH)" ]; then cp "$stage/host" "$root/usr/bin/crmsyncd"; else build "$1" "$root/usr/bin/crmsyncd"; fi
-	cp systemd/crmsyncd.service systemd/crmsyncd.socket "$root/usr/lib/systemd/system/"
+	cp systemd/*.service systemd/*.socket systemd/*.timer "$root/usr/lib/systemd/system/"
 	"$stage/host" man "$man" --date "$day"
 	gzip -9n "$man"/*.8
 	"$stage/host" completion bash >"$root/usr/share/bash-completion/completions/crmsyncd"
 	"$stage/host" completion fish >"$root/usr/share/fish/vendor_completions.d/crmsyncd.fish"
 	"$stage/host" completion zsh >"$s/crmsyncd.zsh"
 	cp README.md CHANGELOG.md "$doc/"
-	(cd docs && find . -name '*.md' -exec cp --parents {} "$doc/" \;)
+	$GO run ./internal/sbom "$root/usr/bin/crmsyncd" "$version" >"$doc/crmsyncd.cdx.json"
+	(cd docs && find . \( -name '*.md' -o -path './operations/*' \) -exec cp --parents {} "$doc/" \;)
 	mkdir "$doc/examples"
-	(cd examples && find . -name '*.yaml' -exec cp --parents {} "$doc/examples/" \;)
+	(cd examples && find . -type f \( -name '*.yaml' -o -path './edge/*' \) -exec cp --parents {} "$doc/examples/" \;)
 	cp LICENSE "$s/copyright"
 	cp systemd/package/config.yaml systemd/package/secrets.env "$s/"
 	cp examples/telli-hubspot-airtable/mapping.yaml "$s/"

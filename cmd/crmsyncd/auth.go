@@ -8,7 +8,6 @@ import (
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -76,7 +75,7 @@ func (c *cli) withSecrets(ctx context.Context, built func(*app.Setup) bool, aske
 	if setup == nil || setup.Settings == nil {
 		return problems
 	}
-	client := admin.NewClient(setup.Settings.Admin)
+	client := clientOf(setup.Settings)
 	if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
 		if err != nil {
 			return err
@@ -101,7 +100,7 @@ func openTokens(setup *app.Setup) (desk *admin.Desk, end func() error, err error
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, nil, err
 	}
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, app.LedgerFile), Init: true, Log: quiet()})
+	ledger, err := openLedger(setup, bolt.Options{Init: true})
 	if errors.Is(err, store.ErrLocked) {
 		return nil, nil, coded{exitUnreachable, fmt.Errorf("a daemon has the ledger open but does not answer at %s; is admin: the same in its settings?", setup.Settings.Admin)}
 	}

@@ -45,6 +45,8 @@ Exits 3 if there is an error; warnings alone exit 0.`,
 					return err
 				}
 				accounts, problems = list, append(problems, found...)
+				// For explain; whoever may not write there goes without.
+				_ = live.Remember(cmd.Context(), setup.Settings.DataDir, setup.Rules.Writes(), list)
 				problems.Sort()
 			}
 			if asJSON {
@@ -67,6 +69,7 @@ Exits 3 if there is an error; warnings alone exit 0.`,
 				fmt.Fprintf(cmd.OutOrStdout(), ", %s", plural(n, "warning"))
 			}
 			fmt.Fprintln(cmd.OutOrStdout())
+			printShadows(cmd.OutOrStdout(), setup)
 			if len(accounts) > 0 {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: everything that the rules write is there\n", accountNames(accounts))
 			}
@@ -83,7 +86,7 @@ Exits 3 if there is an error; warnings alone exit 0.`,
 
 // compare compares the rules with the accounts' fields.
 func (c *cli) compare(ctx context.Context, setup *app.Setup, only string) ([]live.Account, diag.Problems, error) {
-	accounts, problems, done, err := c.accounts(setup, only)
+	accounts, problems, done, err := c.accounts(ctx, setup, only)
 	if err != nil {
 		return nil, nil, err
 	}

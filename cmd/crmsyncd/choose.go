@@ -253,6 +253,9 @@ func printPreviews(cmd *cobra.Command, asJSON bool, list []admin.Preview) error 
 
 func printPreviewRecord(w io.Writer, r admin.PreviewRecord) {
 	fmt.Fprintf(w, "  %s %s %s by rule %q", r.Connector, r.Object, cmp.Or(r.ID, "(looked up, or made)"), r.Rule)
+	if r.Shadow {
+		fmt.Fprint(w, ", in shadow mode: nothing would be written")
+	}
 	if r.Skip != "" {
 		fmt.Fprintf(w, ": skipped, %s\n", r.Skip)
 		return

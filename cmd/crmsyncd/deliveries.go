@@ -73,10 +73,10 @@ func printDeliveries(w io.Writer, list []admin.Delivery) error {
 }
 
 func (c *cli) deliveriesShow() *cobra.Command {
-	var asJSON bool
+	var asJSON, values bool
 	cmd := &cobra.Command{
 		Use:   "show DELIVERY",
-		Short: "Show a delivery: its records, attempts and why it waits or is dead",
+		Short: "Show a delivery: its records, attempts and why it waits or is dead; in shadow mode, what it would write",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			id, err := store.ParseDeliveryID(args[0])
@@ -95,7 +95,7 @@ func (c *cli) deliveriesShow() *cobra.Command {
 					if asJSON {
 						return printJSON(cmd.OutOrStdout(), d)
 					}
-					showDelivery(cmd.OutOrStdout(), d)
+					showDelivery(cmd.OutOrStdout(), d, values)
 					return nil
 				}
 				return fmt.Errorf("%s: %w", args[0], store.ErrNotFound)
@@ -103,10 +103,11 @@ func (c *cli) deliveriesShow() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	cmd.Flags().BoolVar(&values, "show-values", false, "of what would be written in shadow mode, show the values as well")
 	return cmd
 }
 
-func showDelivery(w io.Writer, d admin.Delivery) {
+func showDelivery(w io.Writer, d admin.Delivery, values bool) {
 	fmt.Fprintf(w, "  %s  %s", d.ID, d.State)
 	if d.Attempts > 0 {
 		fmt.Fprintf(w, " after %s", plural(d.Attempts, "failure"))
@@ -128,6 +129,7 @@ func showDelivery(w io.Writer, d admin.Delivery) {
 			fmt.Fprintf(w, " (%s)", r.Note)
 		}
 		fmt.Fprintln(w)
+		printChanges(w, "      ", r.Changes, values)
 	}
 }
 

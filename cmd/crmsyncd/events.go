@@ -126,7 +126,7 @@ func showEvent(w io.Writer, e admin.Event) error {
 	}
 	fmt.Fprintf(w, "  occurred %s, received %s\n", e.OccurredAt.Local().Format(time.DateTime), e.ReceivedAt.Local().Format(time.DateTime))
 	for _, d := range e.Deliveries {
-		showDelivery(w, d)
+		showDelivery(w, d, true)
 	}
 	fmt.Fprintln(w)
 	return printJSON(w, e.Event)

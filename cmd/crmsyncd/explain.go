@@ -1,13 +1,11 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
 	"os"
-	"strings"
-	"text/tabwriter"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,48 +14,130 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
-	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
+// explainer is crmsyncd explain.
+type explainer struct {
+	c          *cli
+	cmd        *cobra.Command
+	args       []string // the payload's file, if any
+	source     string
+	id, sample string
+	asJSON     bool
+	values     bool   // show personal values of an event of the ledger
+	requests   string // "", or what is assumed
+	diff       bool
+	mapping    string // file or folder, for --watch
+	stdin      []byte // read once, as --watch reads the rest again and again
+}
+
 func (c *cli) explain() *cobra.Command {
-	var source, id, sample string
-	var asJSON bool
+	x := &explainer{c: c}
+	var watch bool
 	cmd := &cobra.Command{
 		Use:   "explain [PAYLOAD]",
 		Short: "Show which records each rule would write for a payload, and why; sends nothing",
 		Long: `Read a payload from a file, from standard input (-), from the ledger (--event) or
-made up (--sample), and show for each rule whether it matches and why not, and
-the records that it would write, field by field. Nothing is sent.`,
-		Example: "  crmsyncd explain payload.json\n  crmsyncd explain --sample call_voicemail\n  crmsyncd explain --event evt_17 --json",
+made up (--sample), and show for each rule whether it matches, or which part of
+its when: does not hold, and the records that it would write, field by field:
+the value, what it becomes in the CRM where check --live has seen the fields
+before, and the formula. Nothing is sent.
+With --requests the requests to the CRM are shown as well: a stand-in in this process
+answers them, and nothing is sent. With --diff the CRM itself is read, and each
+field shown as it is there and as it would be; nothing is written.
+Of an event of the ledger, values that may be personal are not shown unless
+--show-values is there. With --watch it goes on, and shows it anew whenever
+settings, mapping or payload are saved.`,
+		Example: "  crmsyncd explain payload.json\n  crmsyncd explain --watch payload.json\n  crmsyncd explain --sample call_voicemail\n  crmsyncd explain --event evt_17 --json\n  crmsyncd explain --requests payload.json\n  crmsyncd explain --diff --event evt_17",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			setup, problems := c.build()
-			if problems.Has(diag.Error) {
-				return problems
+			x.cmd, x.args = cmd, args
+			if x.requests != "" && x.requests != assumeNew && x.requests != assumeFound {
+				return usage("--requests is %s or %s", assumeNew, assumeFound)
 			}
-			ev, err := c.explained(cmd, setup, args, source, id, sample)
-			if err != nil {
-				return err
+			if watch {
+				return x.watch()
 			}
-			rules := setup.Rules.Explain(ev)
-			if asJSON {
-				return printJSON(cmd.OutOrStdout(), rules)
-			}
-			return printExplanation(cmd.OutOrStdout(), ev, rules)
+			return x.show()
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&source, "source", "", "source that sent the payload (default: the only one)")
-	f.StringVar(&id, "event", "", "explain this event of the ledger")
-	f.StringVar(&sample, "sample", "", "explain a made-up payload; crmsyncd send --list names them")
-	f.BoolVar(&asJSON, "json", false, "print JSON")
+	f.StringVar(&x.source, "source", "", "source that sent the payload (default: the only one)")
+	f.StringVar(&x.id, "event", "", "explain this event of the ledger")
+	f.StringVar(&x.sample, "sample", "", "explain a made-up payload; crmsyncd send --list names them")
+	f.BoolVar(&x.asJSON, "json", false, "print JSON")
+	f.BoolVar(&x.values, "show-values", false, "with --event: show names, numbers and what was said as well")
+	f.StringVar(&x.requests, "requests", "", "show the requests to the CRM as well, offline: as if none of the records were there, or with =found, all of them")
+	f.Lookup("requests").NoOptDefVal = assumeNew
+	f.BoolVar(&x.diff, "diff", false, "read the CRM, and show what each field has and would be given; writes nothing")
+	f.BoolVar(&watch, "watch", false, "show it anew whenever a file is saved, until Ctrl-C")
 	return cmd
 }
 
+// show explains once.
+func (x *explainer) show() error {
+	build := x.c.build
+	if x.diff { // the secrets are needed
+		build = x.c.buildStrict
+	}
+	setup, problems := build()
+	if setup != nil {
+		x.mapping = setup.Settings.Mapping
+	}
+	if problems.Has(diag.Error) {
+		return problems
+	}
+	ev, err := x.c.explained(x.cmd, setup, x.args, x.source, x.id, x.sample, &x.stdin)
+	if err != nil {
+		return err
+	}
+	rules := setup.Rules.Explain(ev)
+	fit(setup, rules)
+	if x.id != "" && !x.values {
+		for i := range rules {
+			rules[i].Mask()
+		}
+	}
+	out := x.cmd.OutOrStdout()
+	sent, now, err := x.rehearsed(setup, ev)
+	switch {
+	case err != nil:
+		return err
+	case x.asJSON && (x.diff || x.requests != ""):
+		return printJSON(out, fullExplanation{rules, slices.Concat(sent, now)})
+	case x.asJSON:
+		return printJSON(out, rules)
+	}
+	if err := printExplanation(out, colours(out), ev, rules); err != nil {
+		return err
+	}
+	printCompared(out, colours(out), now)
+	return printRequests(out, sent)
+}
+
+// rehearsed is what --requests and --diff show beside.
+func (x *explainer) rehearsed(setup *app.Setup, ev *event.Event) (sent, now []rehearsed, err error) {
+	mask := x.id != "" && !x.values
+	if x.requests != "" {
+		if sent = requests(x.cmd.Context(), setup, ev, x.requests); mask {
+			hide(sent)
+		}
+	}
+	if !x.diff {
+		return sent, nil, nil
+	}
+	now, problems, err := x.c.compared(x.cmd.Context(), setup, ev)
+	problems.Render(x.cmd.ErrOrStderr())
+	if mask {
+		hideChanges(now)
+	}
+	return sent, now, err
+}
+
 // explained finds the event to explain.
-func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, source, id, sample string) (*event.Event, error) {
+func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, source, id, sample string, stdin *[]byte) (*event.Event, error) {
 	if id != "" {
 		seq, err := store.ParseEventID(id)
 		if err != nil {
@@ -86,7 +166,10 @@ func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, sou
 	case len(args) == 0:
 		return nil, usage("name a payload file, - for standard input, --event or --sample")
 	case args[0] == "-":
-		body, err = io.ReadAll(cmd.InOrStdin())
+		if *stdin == nil {
+			*stdin, err = io.ReadAll(cmd.InOrStdin())
+		}
+		body = *stdin
 	default:
 		body, err = os.ReadFile(args[0])
 	}
@@ -98,92 +181,4 @@ func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, sou
 		return nil, coded{exitProblems, fmt.Errorf("the payload would be kept in quarantine: %s", p.Problem)}
 	}
 	return setup.Parse(e)
-}
-
-func printExplanation(w io.Writer, ev *event.Event, rules []mapping.Explanation) error {
-	fmt.Fprintf(w, "%s from %s", ev.Type, ev.Source)
-	if ev.Call != nil {
-		fmt.Fprintf(w, ", call %s", ev.Call.Status)
-	}
-	fmt.Fprintln(w)
-	for _, r := range rules {
-		fmt.Fprintln(w)
-		if !r.Matched {
-			fmt.Fprintf(w, "– %s (%s): no, %s\n", r.Rule, r.Pos, r.Why)
-			for _, read := range r.Reads {
-				fmt.Fprintf(w, "    %s is %s\n", read.Path, value(read.Value))
-			}
-			continue
-		}
-		fmt.Fprintf(w, "✓ %s (%s) → %s\n", r.Rule, r.Pos, r.Connector)
-		if r.Error != "" {
-			fmt.Fprintf(w, "    FAILS: %s\n", r.Error)
-		}
-		for _, rec := range r.Records {
-			explainRecord(w, rec)
-		}
-	}
-	return nil
-}
-
-func explainRecord(w io.Writer, rec mapping.ExplainedRecord) {
-	fmt.Fprintf(w, "    %s", rec.Object)
-	switch {
-	case rec.Skip != "":
-		fmt.Fprintf(w, ": skipped, %s", rec.Skip)
-	case len(rec.Match) > 0:
-		fmt.Fprintf(w, ", found by %s", strings.Join(rec.Match, ", else "))
-	}
-	fmt.Fprintln(w)
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, f := range rec.Fields {
-		note := ""
-		if !f.Written {
-			note = "  (not written)"
-		} else if f.If != mapping.IfAlways && f.If != "" {
-			note = "  (if " + string(f.If) + ")"
-		}
-		fmt.Fprintf(tw, "      %s\t%s\t%s%s\n", f.Name, value(f.Value), firstLine(f.Source), note)
-	}
-	tw.Flush()
-	for _, l := range rec.Links {
-		if l.Dropped {
-			fmt.Fprintf(w, "      not linked to %s, which is skipped\n", l.To)
-		} else {
-			fmt.Fprintf(w, "      linked to %s\n", l.To)
-		}
-	}
-}
-
-// value shows a value on one line; nothing is "missing".
-func value(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "missing"
-	case time.Time:
-		return v.Format(time.RFC3339)
-	case string:
-		return short(fmt.Sprintf("%q", v))
-	case map[string]any: // in the body of a webhook
-		text, err := json.Marshal(v)
-		if err == nil {
-			return short(string(text))
-		}
-	}
-	return fmt.Sprint(v)
-}
-
-func short(s string) string {
-	if runes := []rune(s); len(runes) > 60 {
-		return string(runes[:59]) + "…"
-	}
-	return s
-}
-
-func firstLine(s string) string {
-	line, rest, _ := strings.Cut(strings.TrimSpace(s), "\n")
-	if rest != "" {
-		line += " …"
-	}
-	return line
 }

@@ -85,7 +85,7 @@ func (c *cli) liveSchema(ctx context.Context, only string) ([]byte, error) {
 	if setup == nil || setup.Settings == nil || setup.Connectors == nil {
 		return nil, problems
 	}
-	accounts, problems, done, err := c.accounts(setup, only)
+	accounts, problems, done, err := c.accounts(ctx, setup, only)
 	if err != nil {
 		return nil, err
 	}

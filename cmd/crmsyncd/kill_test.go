@@ -25,6 +25,8 @@ import (
 type process struct {
 	t   testing.TB
 	dir string
+	bin string   // "": the test itself
+	env []string // beside the test's own
 	cmd *exec.Cmd
 	err output
 }
@@ -58,17 +60,27 @@ func (o *output) trim(most int) {
 
 func (p *process) start() {
 	p.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.cmd = exec.Command(self, "serve", "--config", filepath.Join(p.dir, "config.yaml"))
-	p.cmd.Dir = p.dir
-	p.cmd.Env = append(os.Environ(), "CRMSYNCD_TEST_RUN=1", "GOMEMLIMIT=512MiB")
+	p.cmd = p.command("serve")
 	p.cmd.Stderr = &p.err
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// command is one of crmsyncd's with the process's settings.
+func (p *process) command(args ...string) *exec.Cmd {
+	p.t.Helper()
+	bin := p.bin
+	if bin == "" {
+		var err error
+		if bin, err = os.Executable(); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(bin, append(args, "--config", filepath.Join(p.dir, "config.yaml"))...)
+	cmd.Dir = p.dir
+	cmd.Env = append(append(os.Environ(), "CRMSYNCD_TEST_RUN=1", "GOMEMLIMIT=512MiB"), p.env...)
+	return cmd
 }
 
 // end sends a signal to the process and waits for its end.

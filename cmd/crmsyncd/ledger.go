@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -19,8 +20,8 @@ import (
 )
 
 func (c *cli) ledger() *cobra.Command {
-	cmd := &cobra.Command{Use: "ledger", Short: "Verify, back up, restore, compact and migrate the ledger", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(c.ledgerVerify(), c.ledgerBackup(), c.ledgerRestore(), c.ledgerCompact(), c.ledgerMigrate())
+	cmd := &cobra.Command{Use: "ledger", Short: "Verify, back up, restore, compact, encrypt and migrate the ledger", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
+	cmd.AddCommand(c.ledgerVerify(), c.ledgerBackup(), c.ledgerRestore(), c.ledgerCompact(), c.ledgerEncrypt(), c.ledgerMigrate())
 	return cmd
 }
 
@@ -49,12 +50,26 @@ func (c *cli) withKeeper(ctx context.Context, do func(admin.Keeper) error) error
 
 // ledgerPath is the ledger's file, and the address at which a daemon that has it
 // open would answer.
-func (c *cli) ledgerPath() (path, address string, err error) {
+func (c *cli) ledgerPath() (path, address string, setup *app.Setup, err error) {
 	setup, problems := c.build()
 	if setup == nil || setup.Settings == nil {
-		return "", "", problems
+		return "", "", nil, problems
 	}
-	return filepath.Join(setup.Settings.DataDir, app.LedgerFile), setup.Settings.Admin, nil
+	return filepath.Join(setup.Settings.DataDir, app.LedgerFile), setup.Settings.Admin, setup, nil
+}
+
+// inspect is bolt.Inspect with the keys of the settings.
+func (c *cli) inspect(ctx context.Context, path string, tell func(done, total int)) ([]store.Damage, error) {
+	setup, _ := c.build()
+	if setup == nil || setup.Settings == nil {
+		return bolt.Inspect(ctx, path, tell) // without keys, as far as that goes
+	}
+	keys, missing := setup.Keys()
+	damage, err := bolt.Inspect(ctx, path, tell, keys...)
+	if errors.Is(err, store.ErrKey) {
+		return nil, coded{exitPerson, cmp.Or(missing, err)}
+	}
+	return damage, err
 }
 
 // noDaemon refuses what needs the ledger to itself.
@@ -118,21 +133,21 @@ other. Nothing is changed. The exit code is 3 if something is damaged.`,
 
 func (c *cli) verify(ctx context.Context, args []string, tell func(done, total int)) (damage []store.Damage, name string, err error) {
 	if len(args) == 1 {
-		damage, err = bolt.Inspect(ctx, args[0], tell)
+		damage, err = c.inspect(ctx, args[0], tell)
 		return damage, args[0], err
 	}
-	path, address, err := c.ledgerPath()
+	path, _, setup, err := c.ledgerPath()
 	if err != nil {
 		return nil, "", err
 	}
-	client := admin.NewClient(address)
+	client := clientOf(setup.Settings)
 	if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
 		if err == nil {
 			damage, err = client.Verify(ctx, tell)
 		}
 		return damage, path, err
 	}
-	damage, err = bolt.Inspect(ctx, path, tell)
+	damage, err = c.inspect(ctx, path, tell)
 	return damage, path, err
 }
 
@@ -145,66 +160,6 @@ func printDamage(w io.Writer, name string, damage []store.Damage) {
 		fmt.Fprintf(w, "%s %s: %s\n", d.Bucket, d.Key, d.What)
 	}
 	fmt.Fprintf(w, "%s has %s; restore a backup (crmsyncd ledger restore), or keep it: what is damaged is passed over\n", name, plural(len(damage), "damaged record"))
-}
-
-func (c *cli) ledgerBackup() *cobra.Command {
-	return &cobra.Command{
-		Use:   "backup FILE",
-		Short: "Write a consistent copy of the ledger, whether the daemon runs or not",
-		Long: `Write a consistent copy of the ledger to FILE, which must not be there yet. The
-daemon goes on meanwhile. The copy is read whole before it gets its name. It
-holds what the ledger holds: keep it as safe.`,
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return c.withKeeper(cmd.Context(), func(k admin.Keeper) error {
-				n, err := backupTo(cmd.Context(), k, args[0])
-				if err != nil {
-					return fmt.Errorf("backup: %w", err)
-				}
-				fmt.Fprintf(cmd.OutOrStdout(), "backed up to %s (%s), and verified\n", args[0], size(n))
-				return nil
-			})
-		},
-	}
-}
-
-// backupTo writes a backup under another name until it is whole, durable and
-// sound.
-func backupTo(ctx context.Context, k admin.Keeper, path string) (n int64, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return 0, fmt.Errorf("%s is there already; name another file", path)
-	}
-	temp := path + ".part"
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, os.Remove(temp))
-		}
-	}()
-	if n, err = k.Backup(ctx, f); err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return n, err
-	}
-	damage, err := bolt.Inspect(ctx, temp, nil)
-	if err == nil && len(damage) > 0 {
-		err = fmt.Errorf("the ledger has %s: crmsyncd ledger verify lists them; nothing was written", plural(len(damage), "damaged record"))
-	}
-	if err != nil {
-		return n, err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return n, err
-	}
-	dir, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return n, err
-	}
-	return n, errors.Join(dir.Sync(), dir.Close())
 }
 
 func size(n int64) string {

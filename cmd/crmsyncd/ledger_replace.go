@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/store"
 	"github.com/crmsyncd/crmsyncd/store/bolt"
 )
@@ -23,7 +24,7 @@ beside it. The daemon must be stopped. What came in after the backup was made is
 not there then: vendors' retries and crmsyncd backfill bring it back.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			path, address, err := c.ledgerPath()
+			path, address, setup, err := c.ledgerPath()
 			if err != nil {
 				return err
 			}
@@ -31,7 +32,7 @@ not there then: vendors' retries and crmsyncd backfill bring it back.`,
 				return err
 			}
 			tell, clear := meter(cmd.ErrOrStderr(), "verifying")
-			damage, err := bolt.Inspect(cmd.Context(), args[0], tell)
+			damage, err := c.inspect(cmd.Context(), args[0], tell)
 			clear()
 			if errors.Is(err, store.ErrCorrupt) {
 				return coded{exitProblems, err}
@@ -50,7 +51,7 @@ not there then: vendors' retries and crmsyncd backfill bring it back.`,
 			if err != nil {
 				return err
 			}
-			if err := noted(cmd.Context(), path, store.Audit{What: "ledger restore", Note: "from " + args[0]}); err != nil {
+			if err := noted(cmd.Context(), setup, store.Audit{What: "ledger restore", Note: "from " + args[0]}); err != nil {
 				return fmt.Errorf("the backup is in place, but: %w", err)
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "restored %s\n", args[0])
@@ -64,8 +65,8 @@ not there then: vendors' retries and crmsyncd backfill bring it back.`,
 
 // noted opens a ledger, brings it to today's layout if need be, and keeps an
 // entry of its audit trail.
-func noted(ctx context.Context, path string, a store.Audit) error {
-	l, err := bolt.Open(bolt.Options{Path: path, Migrate: true, Log: quiet()})
+func noted(ctx context.Context, setup *app.Setup, a store.Audit) error {
+	l, err := openLedger(setup, bolt.Options{Migrate: true})
 	if err != nil {
 		return err
 	}
@@ -82,14 +83,14 @@ is kept beside it. The daemon does the same when it starts: this command is for
 doing it at a time of your own.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			path, address, err := c.ledgerPath()
+			path, address, setup, err := c.ledgerPath()
 			if err != nil {
 				return err
 			}
 			if err := noDaemon(cmd.Context(), address, "first; a daemon that runs has migrated its ledger already"); err != nil {
 				return err
 			}
-			l, err := bolt.Open(bolt.Options{Path: path, Log: quiet()})
+			l, err := openLedger(setup, bolt.Options{})
 			old, older := bolt.OldLayout(err)
 			switch {
 			case older:
@@ -101,7 +102,7 @@ doing it at a time of your own.`,
 				fmt.Fprintln(cmd.OutOrStdout(), "the ledger has today's layout already")
 				return l.Close()
 			}
-			if err := noted(cmd.Context(), path, store.Audit{What: "ledger migrate", Note: fmt.Sprintf("from layout %d", old)}); err != nil {
+			if err := noted(cmd.Context(), setup, store.Audit{What: "ledger migrate", Note: fmt.Sprintf("from layout %d", old)}); err != nil {
 				return err
 			}
 			fmt.Fprintf(cmd.OutOrStdout(), "brought the ledger from layout %d to today's; the file as it was is kept as %s\n", old, bolt.KeptAs(path, old))

@@ -2,12 +2,13 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/live"
@@ -17,7 +18,7 @@ import (
 
 // accounts are the CRM accounts of the settings, or the one that is named. The
 // problems are those that cannot be asked from here. Call done afterwards.
-func (c *cli) accounts(setup *app.Setup, only string) (list []live.Account, problems diag.Problems, done func() error, err error) {
+func (c *cli) accounts(ctx context.Context, setup *app.Setup, only string) (list []live.Account, problems diag.Problems, done func() error, err error) {
 	done = func() error { return nil }
 	var names []string
 	granted := false
@@ -39,11 +40,19 @@ func (c *cli) accounts(setup *app.Setup, only string) (list []live.Account, prob
 	if !granted {
 		return list, nil, done, nil
 	}
-	// Tokens that a person granted are in the ledger.
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(setup.Settings.DataDir, app.LedgerFile), Log: quiet()})
+	// Tokens that a person granted are in the ledger, which the daemon has.
+	client := clientOf(setup.Settings)
+	if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
+		if err != nil {
+			return nil, nil, done, err
+		}
+		list, problems = byDaemon(ctx, client, list)
+		return list, problems, done, nil
+	}
+	ledger, err := openLedger(setup, bolt.Options{})
 	switch {
 	case errors.Is(err, store.ErrLocked):
-		list, problems = without(list, "the running daemon holds its tokens", "stop the daemon for this, or use a copy of the settings with a token of its own")
+		list, problems = without(list, "a daemon has the ledger with its tokens open but does not answer at "+setup.Settings.Admin, "is admin: the same in the daemon's settings?")
 		return list, problems, done, nil
 	case errors.Is(err, store.ErrNotFound):
 		list, problems = without(list, "nobody has granted access to it yet", "run crmsyncd auth NAME")
@@ -53,6 +62,24 @@ func (c *cli) accounts(setup *app.Setup, only string) (list []live.Account, prob
 	}
 	_, end := app.NewDesk(ledger, setup)
 	return list, nil, func() error { end(); return ledger.Close() }, nil
+}
+
+// byDaemon has the running daemon ask the accounts to which a person grants the
+// access, as its own settings name them.
+func byDaemon(ctx context.Context, client *admin.Client, list []live.Account) (rest []live.Account, problems diag.Problems) {
+	for _, a := range list {
+		if consented(a) {
+			by, err := client.Account(ctx, a.Name)
+			if err != nil {
+				_, told := without([]live.Account{a}, "the running daemon has its tokens, and says: "+err.Error(), "if the settings changed, reload the daemon first (systemctl reload crmsyncd)")
+				problems = append(problems, told...)
+				continue
+			}
+			a.Connector = by
+		}
+		rest = append(rest, a)
+	}
+	return rest, problems
 }
 
 // without leaves out the accounts to which a person grants the access.

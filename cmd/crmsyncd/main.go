@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -82,9 +83,11 @@ func serveCode(err error) int {
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return exitRunning
-	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrSchema), errors.As(err, new(diag.Problems)):
+	case errors.Is(err, store.ErrBroken): // the next start finds out whether the file is damaged
+		return exitIO
+	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrSchema), errors.Is(err, store.ErrKey), errors.Is(err, app.ErrExposed), errors.As(err, new(diag.Problems)):
 		return exitPerson
-	case errors.Is(err, store.ErrFull), errors.Is(err, store.ErrBroken), errors.As(err, new(*os.PathError)), errors.As(err, new(*os.SyscallError)):
+	case errors.Is(err, store.ErrFull), errors.As(err, new(*os.PathError)), errors.As(err, new(*os.SyscallError)):
 		return exitIO
 	}
 	return exitUnexpected

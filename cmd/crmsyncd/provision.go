@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/live"
 )
@@ -36,14 +37,22 @@ or with --dry-run.`,
 			if problems.Has(diag.Error) {
 				return problems
 			}
-			accounts, problems, done, err := c.accounts(setup, only)
+			accounts, problems, done, err := c.accounts(cmd.Context(), setup, only)
 			if err != nil {
 				return err
 			}
 			missing, more := live.Find(cmd.Context(), setup.Rules.Writes(), accounts)
 			p := provisioner{in: cmd.InOrStdin(), out: cmd.OutOrStdout(), log: cmd.ErrOrStderr(), yes: yes, dry: dry, asJSON: asJSON}
-			err = p.run(cmd.Context(), missing, append(problems, more...))
-			return errors.Join(err, done())
+			var made []string
+			p.note = func(on []string) { made = on }
+			err = errors.Join(p.run(cmd.Context(), missing, append(problems, more...)), done())
+			if len(made) > 0 {
+				note := func(k admin.Keeper) error { return k.Note(cmd.Context(), "provision", made) }
+				if noted := c.withKeeper(cmd.Context(), note); noted != nil && exitCode(noted) != exitUnreachable {
+					fmt.Fprintf(cmd.ErrOrStderr(), "crmsyncd: not in the audit trail: %v\n", noted)
+				}
+			}
+			return err
 		},
 	}
 	f := cmd.Flags()
@@ -58,6 +67,7 @@ or with --dry-run.`,
 type provisioner struct {
 	in       io.Reader
 	out, log io.Writer
+	note     func(on []string) // hears what was made
 	yes, dry bool
 	asJSON   bool
 }
@@ -94,6 +104,7 @@ func (p provisioner) run(ctx context.Context, missing []live.Missing, problems d
 			return err
 		}
 		made = p.create(ctx, can)
+		p.noted(can, made)
 	}
 	if p.asJSON {
 		if err := p.list(missing, made); err != nil {
@@ -228,6 +239,19 @@ func (p provisioner) create(ctx context.Context, can []live.Missing) map[string]
 		}
 	}
 	return made
+}
+
+// noted tells what was made, for the audit trail.
+func (p provisioner) noted(can []live.Missing, made map[string]bool) {
+	var on []string
+	for _, m := range can {
+		if made[m.At.String()] {
+			on = append(on, strings.TrimSuffix(m.Account.Name+"."+m.Object+"."+m.Field.Name, "."))
+		}
+	}
+	if len(on) > 0 && p.note != nil {
+		p.note(on)
+	}
 }
 
 // list prints what was missing as JSON.

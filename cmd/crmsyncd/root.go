@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&c.config, "config", "", "settings file (default ./config.yaml, then "+systemConfig+")")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, err} })
 	root.AddCommand(
-		c.serve(), newInit(), c.check(), c.explain(), c.test(), c.send(), c.events(), c.deliveries(), c.status(), c.auth(), c.provision(), c.backfill(), c.ledger(), c.audit(), c.erase(),
+		c.serve(), newInit(), c.check(), c.explain(), c.diff(), c.test(), c.send(), c.events(), c.deliveries(), c.status(), c.doctor(), c.auth(), c.provision(), c.backfill(), c.reconcile(), c.ledger(), c.audit(), c.erase(),
 		newSandbox(), newDemo(), newFunctions(), c.schema(), newVersion(), newMan(),
 	)
 	usageErrors(root)
@@ -101,11 +101,11 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 	if setup == nil || setup.Settings == nil {
 		return nil, nil, problems
 	}
-	client := admin.NewClient(setup.Settings.Admin)
+	client := clientOf(setup.Settings)
 	if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
 		return client, func() error { return nil }, err
 	}
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(setup.Settings.DataDir, app.LedgerFile), Log: quiet()})
+	ledger, err := openLedger(setup, bolt.Options{})
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return nil, nil, coded{exitUnreachable, fmt.Errorf("a daemon has the ledger open but does not answer at %s; is admin: the same in its settings?", setup.Settings.Admin)}
@@ -119,6 +119,16 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 	}
 	desk, end := app.NewDesk(ledger, setup)
 	return desk, func() error { end(); return ledger.Close() }, nil
+}
+
+// openLedger opens the ledger of settings whose daemon does not run.
+func openLedger(setup *app.Setup, o bolt.Options) (*bolt.Ledger, error) {
+	keys, err := setup.Keys()
+	if err != nil {
+		return nil, coded{exitPerson, err}
+	}
+	o.Path, o.Keys, o.Log = filepath.Join(setup.Settings.DataDir, app.LedgerFile), keys, quiet()
+	return bolt.Open(o)
 }
 
 // with runs do on operations.

@@ -30,6 +30,7 @@ base_url: http://127.0.0.1:9900/hubspot
 See what is in it:    curl http://127.0.0.1:9900/_/records/hubspot/contacts
                       curl http://127.0.0.1:9900/_/requests?crm=hubspot
 Let it misbehave:     curl -d '[{"crm":"hubspot","status":503,"times":3}]' http://127.0.0.1:9900/_/faults
+                      docs/sandbox.md has all faults: hang, reset, html, huge, and more
 Let it behave again:  curl -X DELETE http://127.0.0.1:9900/_/faults
 Begin anew:           curl -X POST http://127.0.0.1:9900/_/reset`,
 		Args: cobra.NoArgs,

@@ -35,6 +35,10 @@ var update = flag.Bool("update", false, "write the expected outputs in the scrip
 const testSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 func TestMain(m *testing.M) {
+	if out := os.Getenv(bareOut); out != "" {
+		fmt.Fprintln(os.Stderr, bareProgram(os.Args[1], out))
+		os.Exit(1)
+	}
 	if os.Getenv("CRMSYNCD_TEST_RUN") == "1" {
 		os.Exit(run(os.Args[1:]))
 	}
@@ -49,6 +53,7 @@ func TestMain(m *testing.M) {
 //	settled N          waits until N events are there and no delivery waits
 //	hook [flags] WANT  posts a webhook as telli and checks the status
 //	records CRM OBJECT N [FIELD=VALUE...]  checks what is in the sandbox
+//	person CRM OBJECT FIELD=VALUE...  makes a record in the sandbox, as a person does
 //	fault JSON         has the sandbox misbehave
 //	vendor NAME OBJECT [-times N] FILE...  puts records of files into an emulated vendor
 //	asked NAME N       waits until an emulated vendor was asked N times
@@ -65,7 +70,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup:         setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "reload": scriptReload, "get": scriptGet, "consent": scriptConsent, "vendor": scriptVendor, "asked": scriptAsked,
+			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "person": scriptPerson, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "reload": scriptReload, "get": scriptGet, "consent": scriptConsent, "vendor": scriptVendor, "asked": scriptAsked,
 		},
 	})
 }
@@ -255,6 +260,23 @@ func sandboxRecords(base, crm, object string) (list []sandbox.Record, err error)
 	}
 	defer resp.Body.Close()
 	return list, json.NewDecoder(resp.Body).Decode(&list)
+}
+
+// scriptPerson makes a record as a person does in the CRM.
+func scriptPerson(ts *testscript.TestScript, neg bool, args []string) {
+	fields := map[string]string{}
+	for _, a := range args[2:] {
+		name, value, _ := strings.Cut(a, "=")
+		fields[name] = value
+	}
+	body, err := json.Marshal(fields)
+	ts.Check(err)
+	resp, err := http.Post(ts.Getenv("SANDBOX")+"/_/records/"+args[0]+"/"+args[1], "application/json", bytes.NewReader(body))
+	ts.Check(err)
+	defer resp.Body.Close()
+	if resp.StatusCode/100 != 2 {
+		ts.Fatalf("person: %s", resp.Status)
+	}
 }
 
 func scriptFault(ts *testscript.TestScript, neg bool, args []string) {

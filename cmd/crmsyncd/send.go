@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -18,7 +19,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/crmsyncd/crmsyncd/config"
-	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/sources"
 )
@@ -57,7 +57,11 @@ sent; --list names them.`,
 			}
 			from := sender{source: src, guard: setup.Guards[name]}
 			if address == "" {
-				address, from.public = "http://"+listening(cmd.Context(), setup.Settings)+"/hooks/"+name, setup.Settings.PublicURL
+				at := listening(cmd.Context(), setup.Settings)
+				address, from.public = "http://"+at+"/hooks/"+name, setup.Settings.PublicURL
+				if setup.Settings.TLS.On() {
+					address, from.secure = "https://"+at+"/hooks/"+name, trustingPort(setup.Settings.TLS, at)
+				}
 			}
 			for i := range times {
 				if sample == "" && sampler != nil {
@@ -97,7 +101,7 @@ sent; --list names them.`,
 // listening is where the daemon takes webhooks: where it says so itself, as the
 // settings may leave the port to it, else where they say.
 func listening(ctx context.Context, s *config.Settings) string {
-	if st, err := admin.NewClient(s.Admin).Status(ctx); err == nil && st.Listen != "" {
+	if st, err := clientOf(s).Status(ctx); err == nil && st.Listen != "" {
 		return st.Listen
 	}
 	return s.Listen
@@ -158,6 +162,7 @@ type sender struct {
 	// public is how vendors reach the daemon, where that is another address
 	// than the one that is posted to; nil: they are the same. Some sign it.
 	public *url.URL
+	secure *tls.Config // of a daemon with TLS; nil: as usual
 }
 
 // post proves body as the source's vendor would and posts it.
@@ -185,7 +190,12 @@ func (s sender) post(ctx context.Context, address string, body []byte, id string
 		return "", 0, err
 	}
 	req.Header = r.Header
-	resp, err := http.DefaultClient.Do(req)
+	client := http.DefaultClient
+	if s.secure != nil {
+		client = &http.Client{Transport: &http.Transport{TLSClientConfig: s.secure}}
+		defer client.CloseIdleConnections()
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return "", 0, fmt.Errorf("post to the daemon: %w", err)
 	}

@@ -37,6 +37,7 @@ Exit codes: 0 stopped; 74 input/output; 75 another instance runs;
 }
 
 func serve(ctx context.Context, path string, stderr io.Writer) error {
+	collectLater()
 	manager, err := sd.FromEnvironment()
 	if err != nil {
 		return err
@@ -82,10 +83,22 @@ func newLog(w io.Writer, l config.Log) *slog.Logger {
 	var level slog.Level
 	_ = level.UnmarshalText([]byte(l.Level)) // the settings allow only known words; "" is info
 	o := &slog.HandlerOptions{Level: level}
-	if l.Format == "json" {
-		return slog.New(slog.NewJSONHandler(w, o))
+	lines := func(w io.Writer) slog.Handler {
+		if l.Format == "json" {
+			return slog.NewJSONHandler(w, o)
+		}
+		return slog.NewTextHandler(w, o)
 	}
-	return slog.New(slog.NewTextHandler(w, o))
+	if f, ok := w.(*os.File); ok && sd.Journal(f, os.Getenv("JOURNAL_STREAM")) {
+		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey && len(groups) == 0 { // the journal has it
+				return slog.Attr{}
+			}
+			return a
+		}
+		return slog.New(sd.JournalLog(w, lines))
+	}
+	return slog.New(lines(w))
 }
 
 func warn(log *slog.Logger, problems diag.Problems) {

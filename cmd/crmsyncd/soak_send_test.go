@@ -98,7 +98,7 @@ func (s *soak) send(ctx context.Context, r *rand.Rand, sender int) {
 				s.acknowledge(old, body, fmt.Sprintf("msg_%d_%d", p.n, old.at.Unix()))
 			}
 		}
-		linger(ctx, r, 25*time.Millisecond)
+		linger(ctx, r, s.o.rest)
 	}
 }
 
@@ -120,8 +120,8 @@ func (o *occurrence) read(body []byte) error {
 // acknowledge posts until the daemon says 200, through kills and stops, and
 // holds it to one event for one occurrence.
 func (s *soak) acknowledge(o *occurrence, body []byte, id string) {
-	for end := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
-		ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	for end := time.Now().Add(time.Minute); s.life.Err() == nil; time.Sleep(10 * time.Millisecond) {
+		ctx, cancel := context.WithTimeout(s.life, 10*time.Second)
 		answer, status, err := sender{source: s.src}.post(ctx, "http://"+s.listen+"/hooks/telli", body, id)
 		cancel()
 		switch {

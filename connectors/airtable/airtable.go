@@ -48,6 +48,7 @@ type Config struct {
 type Connector struct {
 	access   *oauth.Source // nil: the settings hold a token
 	client   *httpx.Client
+	limits   *httpx.Limiter
 	base     string
 	typecast bool
 	timeout  time.Duration
@@ -70,14 +71,17 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
+	limits := httpx.NewWindow(httpx.Window{Limit: cfg.RequestsPerSecond, Span: time.Second})
 	client, err := httpx.New(httpx.Options{
 		BaseURL:   cfg.BaseURL,
 		UserAgent: opt.UserAgent,
 		Header:    http.Header{"Authorization": {"Bearer " + cfg.AccessToken.Reveal()}},
 		Timeout:   cfg.Timeout,
-		Limiter:   httpx.NewWindow(httpx.Window{Limit: cfg.RequestsPerSecond, Span: time.Second}),
+		Limiter:   limits,
 		Refused:   func(*httpx.Response) time.Duration { return burstWait },
 		Auth:      granted.Auth(),
+		Transport: opt.Transport,
+		OnlyJSON:  true,
 	})
 	if err != nil {
 		return nil, err
@@ -85,6 +89,7 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	c := &Connector{
 		access:   granted,
 		client:   client,
+		limits:   limits,
 		base:     cfg.Base,
 		typecast: cfg.Typecast,
 		timeout:  cfg.Timeout,
@@ -129,6 +134,11 @@ func (c *Connector) Find(ctx context.Context, matches []connectors.Match) ([]con
 	}
 	connectors.Parallel(tables, width, func(name string) { c.findIn(ctx, name, byTable[name]) })
 	return found, nil
+}
+
+// Read implements connectors.Reader.
+func (c *Connector) Read(ctx context.Context, object string, ids, fields []string) ([]connectors.Read, error) {
+	return connectors.ReadByID(ctx, c.Find, object, ids, fields)
 }
 
 // Write implements connectors.Connector.

@@ -47,7 +47,7 @@ func TestConformance(t *testing.T) {
 			{Field: "Do not call", In: "yes", Want: true},
 			{Field: "Company", In: 7, Want: "7"},
 		},
-		FindMost: 15, WriteMost: 206,
+		FindMost: 15, WriteMost: 206, Read10000: 1050,
 		LongText: "Summary", Longest: 100_000,
 		Missing: "recAAAAAAAAAAAAAA",
 	})

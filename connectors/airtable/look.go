@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
 // twinMargin is how far Airtable's clock may be behind ours.
@@ -22,7 +23,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 			continue
 		}
 		// Until then the earlier request may still be under way.
-		if wait := time.Until(i.change.Attempted.Add(c.timeout)); wait > 0 {
+		if wait := httpx.Clock.Until(i.change.Attempted, c.timeout); wait > 0 {
 			i.fail(&connectors.Error{Kind: connectors.Transient, Code: "UNDER_WAY", Wait: wait, Message: "an earlier attempt to make the row may still be under way"})
 			continue
 		}

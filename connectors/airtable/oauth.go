@@ -28,7 +28,7 @@ func access(cfg Config, opt connectors.Options) (*oauth.Source, error) {
 		AuthorizeURL: oauth.Address(cfg.BaseURL, "airtable.com", "/oauth2/v1/authorize", "https://airtable.com/oauth2/v1/authorize"),
 		TokenURL:     oauth.Address(cfg.BaseURL, "airtable.com", "/oauth2/v1/token", "https://airtable.com/oauth2/v1/token"),
 		ClientID:     cfg.ClientID, ClientSecret: cfg.ClientSecret, Scopes: wanted, Basic: true, Proof: true,
-		UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Vault: opt.Vault,
+		UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Vault: opt.Vault, Transport: opt.Transport,
 	})
 }
 

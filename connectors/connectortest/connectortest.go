@@ -35,6 +35,13 @@ type Harness struct {
 	Values []Value
 	// Limits on requests for 1,000 finished calls that arrive together.
 	FindMost, WriteMost int
+	// Read10000 is the most requests that reading 10,000 people by id may cost.
+	Read10000 int
+	// Merge has a person merge two people of the sandbox: from is no more, into
+	// is left. nil: the CRM has no such thing. MergeHides says that the CRM does
+	// not tell where from went.
+	Merge      func(t *testing.T, sandbox, from, into string)
+	MergeHides bool
 	// LongText is a field of Calls and how many characters fit.
 	LongText string
 	Longest  int
@@ -70,43 +77,64 @@ type Value struct {
 	Want  connectors.Value
 }
 
+// need is what a test needs of a CRM; each includes those before it.
+type need int
+
+const (
+	nothing need = iota
+	canRead
+	canMerge
+)
+
 // Test runs the suite.
 func Test(t *testing.T, h Harness) {
 	for _, c := range []struct {
 		name  string
 		run   func(*testing.T, *bench)
-		reads bool // needs a CRM that can be read
+		needs need
 	}{
-		{"describe names the fields and leaves out objects that are not there", describe, true},
-		{"find answers none, one and several", findCounts, true},
-		{"find tries keys in order and the first that finds wins", findOrder, true},
-		{"find knows an e-mail in any case and a number in any notation", findNotations, true},
-		{"find by id, where a foreign id just does not match", findID, true},
-		{"find takes composite keys", findComposite, true},
-		{"upsert twice is one record", upsertTwice, true},
-		{"lost reply on upsert leaves one record", lostUpsert, true},
-		{"lost reply on create leaves one record after a retry", lostCreate, true},
-		{"lost reply on create without a key leaves one record after a retry", lostKeyless, true},
-		{"a retry that comes too early is put off", tooEarly, true},
-		{"one bad record of a batch does not keep out the others", partial, true},
-		{"behind a change that failed no later one of its lane is made", inLane, false},
-		{"an unknown field is invalid and the nearest is named", unknownField, true},
-		{"a value of the wrong type is invalid and not shown", wrongValue, true},
-		{"401 is auth and concerns the account", refused401, false},
-		{"429 is a rate limit and concerns the account", refused429, false},
-		{"503 is transient", refused503, false},
-		{"500 on create is unknown and on upsert transient", refused500, true},
-		{"values come back as they went in", roundTrip, true},
-		{"nil clears a field", clears, true},
-		{"over-long text is cut and noted", cutsText, true},
-		{"links are there afterwards and earlier ones stay", links, true},
-		{"no secret and no customer's data in errors and logs", secrets, false},
-		{"1,000 calls cost few requests", thousand, true},
+		{"describe names the fields and leaves out objects that are not there", describe, canRead},
+		{"find answers none, one and several", findCounts, canRead},
+		{"find tries keys in order and the first that finds wins", findOrder, canRead},
+		{"find knows an e-mail in any case and a number in any notation", findNotations, canRead},
+		{"find by id, where a foreign id just does not match", findID, canRead},
+		{"find takes composite keys", findComposite, canRead},
+		{"upsert twice is one record", upsertTwice, canRead},
+		{"lost reply on upsert leaves one record", lostUpsert, canRead},
+		{"lost reply on create leaves one record after a retry", lostCreate, canRead},
+		{"lost reply on create without a key leaves one record after a retry", lostKeyless, canRead},
+		{"a retry that comes too early is put off", tooEarly, canRead},
+		{"one bad record of a batch does not keep out the others", partial, canRead},
+		{"behind a change that failed no later one of its lane is made", inLane, nothing},
+		{"an unknown field is invalid and the nearest is named", unknownField, canRead},
+		{"a value of the wrong type is invalid and not shown", wrongValue, canRead},
+		{"401 is auth and concerns the account", refused401, nothing},
+		{"429 is a rate limit and concerns the account", refused429, nothing},
+		{"503 is transient", refused503, nothing},
+		{"500 on create is unknown and on upsert transient", refused500, canRead},
+		{"values come back as they went in", roundTrip, canRead},
+		{"no value is lost or invented silently", silent, canRead},
+		{"nil clears a field", clears, canRead},
+		{"over-long text is cut and noted", cutsText, canRead},
+		{"links are there afterwards and earlier ones stay", links, canRead},
+		{"a change of a record that was deleted is not found", writeGone, canRead},
+		{"a caller that gives up is answered at once", givenUp, nothing},
+		{"the account can be asked for what it takes, and nothing is written", checks, canRead},
+		{"every connector that can read reads by id", onlyReaders, nothing},
+		{"read tells in order what is there, what is gone and what failed", readIDs, canRead},
+		{"read finds a merged record in the one that is left", readMerged, canMerge},
+		{"a change of a merged record goes to the one that is left", writeMerged, canMerge},
+		{"10,000 people are read with few requests", readMany, canRead},
+		{"no secret and no customer's data in errors and logs", secrets, nothing},
+		{"1,000 calls cost few requests", thousand, canRead},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			if c.reads && h.WriteOnly {
+			if c.needs >= canRead && h.WriteOnly {
 				t.Skip("this connector cannot read")
+			}
+			if c.needs == canMerge && h.Merge == nil {
+				t.Skip("this CRM merges no records")
 			}
 			c.run(t, newBench(t, h))
 		})
@@ -244,21 +272,30 @@ func (b *bench) requests(t *testing.T) int {
 
 func (b *bench) sandbox(t *testing.T, method, path string, body, into any) {
 	t.Helper()
+	Ask(t, method, b.url+path, body, into)
+}
+
+// Ask sends JSON to a sandbox, below any path of it, with a token that all its
+// CRMs take, and reads the answer.
+func Ask(t *testing.T, method, address string, body, into any) {
+	t.Helper()
 	text, err := json.Marshal(body)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r, err := http.NewRequestWithContext(t.Context(), method, b.url+path, bytes.NewReader(text))
+	r, err := http.NewRequestWithContext(t.Context(), method, address, bytes.NewReader(text))
 	if err != nil {
 		t.Fatal(err)
 	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("Authorization", "Bearer "+Secret)
 	answer, err := http.DefaultClient.Do(r)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer answer.Body.Close()
 	if answer.StatusCode >= 300 {
-		t.Fatalf("sandbox: %s %s answered %d", method, path, answer.StatusCode)
+		t.Fatalf("sandbox: %s %s answered %d", method, address, answer.StatusCode)
 	}
 	if into != nil {
 		if err := json.NewDecoder(answer.Body).Decode(into); err != nil {

@@ -191,7 +191,7 @@ func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byTe
 	more := []string{}
 	switch {
 	case b.way == byID:
-		more = append(more, "hs_merged_object_ids")
+		more = append(more, "hs_merged_object_ids", "hs_calculated_merged_vids")
 	case field == "email":
 		body.IDProperty = field
 		more = append(more, field, "hs_additional_emails")
@@ -239,7 +239,13 @@ func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byTe
 func (r wireRecord) names(w way, field string) []string {
 	switch {
 	case w == byID:
-		return append(strings.Split(r.text("hs_merged_object_ids"), ";"), r.ID)
+		names := append(strings.Split(r.text("hs_merged_object_ids"), ";"), r.ID)
+		// Of contacts the property that was there first: ids with their times.
+		for old := range strings.SplitSeq(r.text("hs_calculated_merged_vids"), ";") {
+			id, _, _ := strings.Cut(old, ":")
+			names = append(names, id)
+		}
+		return names
 	case field == "email":
 		return append(strings.Split(r.text("hs_additional_emails"), ";"), r.text(field))
 	}

@@ -97,6 +97,8 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 		Limiter:   limits,
 		Refused:   refusedFor,
 		Auth:      granted.Auth(),
+		Transport: opt.Transport,
+		OnlyJSON:  true,
 	})
 	if err != nil {
 		return nil, err
@@ -152,6 +154,11 @@ func (c *Connector) Find(ctx context.Context, matches []connectors.Match) ([]con
 		c.probe(ctx, open)
 	}
 	return found, nil
+}
+
+// Read implements connectors.Reader.
+func (c *Connector) Read(ctx context.Context, object string, ids, fields []string) ([]connectors.Read, error) {
+	return connectors.ReadByID(ctx, c.Find, object, ids, fields)
 }
 
 // Write implements connectors.Connector.

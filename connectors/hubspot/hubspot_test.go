@@ -51,7 +51,10 @@ func TestConformance(t *testing.T) {
 			{Field: "hubspot_owner_id", In: "Owner.Two@example.com", Want: "90002"},
 			{Field: "company", In: 7, Want: "7"},
 		},
-		FindMost: 35, WriteMost: 25,
+		FindMost: 35, WriteMost: 25, Read10000: 110,
+		Merge: func(t *testing.T, url, from, into string) {
+			connectortest.Ask(t, "POST", url+"/hubspot/crm/v3/objects/contacts/merge", map[string]any{"primaryObjectId": into, "objectIdToMerge": from}, nil)
+		},
 		LongText: "hs_call_body", Longest: 65536,
 		Missing: "999999",
 	})

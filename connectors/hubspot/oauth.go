@@ -31,7 +31,7 @@ func access(cfg Config, opt connectors.Options) (*oauth.Source, error) {
 		AuthorizeURL: oauth.Address(cfg.BaseURL, "hubapi.com", "/oauth/authorize", "https://app.hubspot.com/oauth/authorize"),
 		TokenURL:     oauth.Address(cfg.BaseURL, "hubapi.com", "/oauth/"+Version+"/token", baseURL+"/oauth/"+Version+"/token"),
 		ClientID:     cfg.ClientID, ClientSecret: cfg.ClientSecret, Scopes: wanted,
-		UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Vault: opt.Vault,
+		UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Vault: opt.Vault, Transport: opt.Transport,
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
 // twinMargin is how far HubSpot's clock may be behind ours.
@@ -25,7 +26,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 		}
 		// Before this, search may not know the record yet, or the request may
 		// still be under way.
-		if wait := time.Until(i.change.Attempted.Add(c.lag)); wait > 0 {
+		if wait := httpx.Clock.Until(i.change.Attempted, c.lag); wait > 0 {
 			i.fail(&connectors.Error{Kind: connectors.Transient, Code: "SEARCH_LAG", Wait: wait,
 				Message: "an earlier attempt may have made the record; HubSpot's search must know it first"})
 			continue

@@ -145,15 +145,21 @@ func (c *Connector) writePart(ctx context.Context, part []*item) {
 	refused := func(i *item, err *connectors.Error) { i.fail(err) }
 	created := part[0].id == "" && part[0].unique == ""
 	connectors.Isolate(ctx, part, c.send, refused)
-	if !created {
-		return
-	}
 	var again []*item
 	for _, i := range part {
-		if err := i.result.Err; err != nil && err.Kind == connectors.Conflict && len(err.IDs) == 1 && i.guarded() {
-			i.id, i.done, i.result.Err = err.IDs[0], false, nil
-			again = append(again, i)
+		switch err := i.result.Err; {
+		case err == nil:
+			continue
+		case created && err.Kind == connectors.Conflict && len(err.IDs) == 1 && i.guarded():
+			i.id = err.IDs[0]
+		case len(part) > 1 && i.id != "" && err.Kind == connectors.Invalid && err.Field == "":
+			// Nothing is wrong with its own values: its record may have been merged
+			// with a batch mate's, and a batch takes a record once only.
+		default:
+			continue
 		}
+		i.done, i.result.Err = false, nil
+		again = append(again, i)
 	}
 	for _, batch := range connectors.ChunksApart(again, Batch, (*item).apart) {
 		connectors.Isolate(ctx, batch, c.send, refused)
@@ -252,6 +258,11 @@ func (i *item) written(r wireRecord, kind string) {
 	i.result.Created = r.New || kind == "/batch/create"
 	if r.Properties == nil {
 		return
+	}
+	// The stage moves forward only, and HubSpot says nothing of it (contacts
+	// guide, 2026-11).
+	if want, held := i.props["lifecyclestage"], r.text("lifecyclestage"); want != "" && held != "" && held != want {
+		i.result.Adjust("lifecyclestage", "HubSpot keeps the later stage; to go back, empty the field first")
 	}
 	i.result.Fields = make(map[string]connectors.Value, len(i.props))
 	for name := range i.props {

@@ -227,7 +227,7 @@ func TestLostRepliesLeaveOneRecord(t *testing.T) {
 					case "deals", "leads":
 						key = "title"
 					case "callLogs":
-						c.Fields = fields{"outcome": "busy", "to_phone_number": fmt.Sprint(n), "start_time": at, "end_time": at}
+						c.Fields = fields{"outcome": "busy", "to_phone_number": fmt.Sprint(100 + n), "start_time": at, "end_time": at}
 					}
 					c.Fields[key] = name
 					if object == "leads" || object == "notes" || object == "activities" {

@@ -21,6 +21,7 @@ const (
 	codeBurst    = "BURST_LIMIT"
 	codeDay      = "DAILY_LIMIT"
 	codeTarget   = "LINK_TARGET_GONE"
+	codeAttached = "ATTACHED" // a call log has a recording already
 )
 
 // dayIsUsedUp tells the company's used-up day from a burst. Pipedrive documents
@@ -85,6 +86,8 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 	case r.Status == http.StatusNotFound && (page || strings.HasPrefix(body.Error, "Unknown method")):
 		// Nothing about this record: the others would fare no better.
 		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "Pipedrive has no such path; is base_url right?"
+	case r.Status == http.StatusConflict: // which only recordings answer (OpenAPI, 2026-11)
+		e.Kind, e.Code, e.Message = connectors.Conflict, codeAttached, "the call log has a recording already"
 	case r.Status == http.StatusNotFound, r.Status == http.StatusGone:
 		e.Kind, e.Message = connectors.NotFound, "no such record; it was deleted or merged"
 	case r.Status >= 500:

@@ -24,7 +24,8 @@ type kind struct {
 
 // Some types are not Pipedrive's words: html is text that is shown as HTML,
 // flag a truth as 0 or 1, stamp a time in UTC without zone, hours a length as
-// HH:MM, seconds a length as text, uuids a list of ids that are no numbers.
+// HH:MM, seconds a length as text, uuids a list of ids that are no numbers,
+// recording a link whose audio is uploaded.
 // From the OpenAPI documents, 2026-11.
 var kinds = []kind{
 	{
@@ -72,7 +73,7 @@ var kinds = []kind{
 		name: "callLogs", path: v1 + "/callLogs", needs: []string{"to_phone_number", "outcome", "start_time", "end_time"},
 		links: map[string]string{"persons": "person_id", "organizations": "org_id", "deals": "deal_id", "leads": "lead_id", "activities": "activity_id"},
 		fixed: `user_id:user subject:varchar duration:seconds outcome:status from_phone_number:phone to_phone_number:phone start_time:stamp end_time:stamp note:html
-			person_id:people:persons org_id:org:organizations deal_id:deal:deals lead_id:lead:leads activity_id:activity:activities`,
+			person_id:people:persons org_id:org:organizations deal_id:deal:deals lead_id:lead:leads activity_id:activity:activities recording:recording`,
 	},
 }
 
@@ -169,6 +170,8 @@ func typed(f *connectors.Field) {
 		f.Type = connectors.Email
 	case "phone":
 		f.Type = connectors.Phone
+	case recording:
+		f.Type = connectors.URL
 	case "time", "address":
 		f.Type = connectors.Text
 	case "user", "people", "org", "deal", "lead", "activity", "uuids":

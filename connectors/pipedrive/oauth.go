@@ -24,7 +24,7 @@ func access(cfg Config, opt connectors.Options) (*oauth.Source, error) {
 		AuthorizeURL: oauth.Address(cfg.BaseURL, "pipedrive.com", "/oauth/authorize", "https://oauth.pipedrive.com/oauth/authorize"),
 		TokenURL:     oauth.Address(cfg.BaseURL, "pipedrive.com", "/oauth/token", "https://oauth.pipedrive.com/oauth/token"),
 		ClientID:     cfg.ClientID, ClientSecret: cfg.ClientSecret, Basic: true,
-		UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Vault: opt.Vault,
+		UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Vault: opt.Vault, Transport: opt.Transport,
 	}
 	if cfg.BaseURL == baseURL {
 		p.Sites = ".pipedrive.com"

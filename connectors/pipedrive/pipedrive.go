@@ -9,6 +9,7 @@ package pipedrive
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -53,6 +54,7 @@ type Config struct {
 	RequestsPer2s int           `yaml:"requests_per_2s" doc:"requests that the plan allows in two seconds; default: what Pipedrive says in its answers, 20 until then"`
 	TokensPerDay  int           `yaml:"tokens_per_day" doc:"tokens of the company's daily budget that crmsyncd may use, counted from midnight UTC or its start; default no limit of its own"`
 	SearchLag     time.Duration `yaml:"search_lag" doc:"after how long a record is taken to be listed that a lost request may have made; default 30s"`
+	AllowPrivate  []string      `yaml:"allow_private" doc:"true, or a list of networks such as 10.1.0.0/16: private addresses that links to recordings may lead to; default none"`
 	LookFirst     bool          `yaml:"look_first" doc:"read the person's activities or notes before each new one, for 10 or 20 tokens: for a backfill after the ledger was lost"`
 }
 
@@ -68,6 +70,9 @@ type Connector struct {
 	company   string        // address of its pages; "" if it is not known
 	lag       time.Duration // from the beginning of a request until lists must show what it made
 	lookFirst bool
+
+	fetcher    *httpx.Fetcher
+	recordings chan struct{} // held by who has a recording in hand
 
 	schemas connectors.Cache[read]
 	users   connectors.Cache[directory]
@@ -88,6 +93,10 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if cfg.SearchLag <= 0 {
 		cfg.SearchLag = settle
 	}
+	reach, err := httpx.ParseReach(cfg.AllowPrivate)
+	if err != nil {
+		return nil, fmt.Errorf("allow_private: %w", err)
+	}
 	c := &Connector{
 		limits:    httpx.NewWindow(httpx.Window{Limit: cfg.RequestsPer2s, Span: burstSpan, Fixed: own}),
 		budget:    newBudget(cfg.TokensPerDay),
@@ -97,13 +106,15 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 		lookFirst: cfg.LookFirst,
 		schemas:   connectors.Cache[read]{Keep: keepFor},
 		users:     connectors.Cache[directory]{Keep: keepFor},
+
+		fetcher:    httpx.NewFetcher(opt.UserAgent, maxRecording, recordingPatience, reach, refusedAddress).Through(opt.Transport),
+		recordings: make(chan struct{}, recordingsAtOnce),
 	}
 	searches := searchPerTwoSeconds
 	if cfg.RequestsPer2s > 1000 { // no plan allows it: a sandbox without limits
 		searches = cfg.RequestsPer2s
 	}
 	c.search = httpx.NewWindow(httpx.Window{Limit: searches, Span: burstSpan, Fixed: true})
-	var err error
 	if c.access, err = access(cfg, opt); err != nil {
 		return nil, err
 	}
@@ -116,6 +127,8 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 		Limiter:   c.limits,
 		Refused:   refusedFor,
 		Auth:      c.access.Auth(),
+		Transport: opt.Transport,
+		OnlyJSON:  true,
 	})
 	if err != nil {
 		return nil, err
@@ -178,6 +191,11 @@ func (c *Connector) Find(ctx context.Context, matches []connectors.Match) ([]con
 		c.findIn(ctx, name, wants[name])
 	}
 	return found, nil
+}
+
+// Read implements connectors.Reader.
+func (c *Connector) Read(ctx context.Context, object string, ids, fields []string) ([]connectors.Read, error) {
+	return connectors.ReadByID(ctx, c.Find, object, ids, fields)
 }
 
 // Write implements connectors.Connector.

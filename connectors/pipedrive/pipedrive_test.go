@@ -1,6 +1,7 @@
 package pipedrive_test
 
 import (
+	"encoding/json"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -65,8 +66,12 @@ func TestConformance(t *testing.T) {
 			{Field: "Call window", In: "14:30:00", Want: "14:30:00"},
 			{Field: "Remarks", In: 7, Want: "7"},
 		},
-		FindMost: 4, WriteMost: 2006,
-		LongText: "subject", Longest: 255,
+		FindMost: 4, WriteMost: 2006, Read10000: 110,
+		Merge: func(t *testing.T, url, from, into string) {
+			connectortest.Ask(t, "PUT", url+"/pipedrive/v1/persons/"+from+"/merge", map[string]any{"merge_with_id": json.Number(into)}, nil)
+		},
+		MergeHides: true,
+		LongText:   "subject", Longest: 255,
 		Missing: "999999",
 	})
 }

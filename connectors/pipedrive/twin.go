@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
 const (
@@ -37,7 +38,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 			continue
 		}
 		// Before this the request may still be under way.
-		if wait := time.Until(i.change.Attempted.Add(c.lag)); wait > 0 {
+		if wait := httpx.Clock.Until(i.change.Attempted, c.lag); wait > 0 {
 			i.fail(&connectors.Error{Kind: connectors.Transient, Code: "SEARCH_LAG", Wait: wait,
 				Message: "an earlier attempt may have made the record; Pipedrive must list it first"})
 			continue

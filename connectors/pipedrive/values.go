@@ -32,6 +32,9 @@ func (c *Connector) encode(ctx context.Context, f connectors.Field, v connectors
 	case "time":
 		wire, skip, err = c.encodeClock(f, v)
 		return wire, "", skip, err
+	case recording:
+		wire, err = encodeRecording(f, v)
+		return wire, "", false, err
 	case "monetary":
 		wire, err = encodeMoney(f, v)
 		return wire, "", false, err

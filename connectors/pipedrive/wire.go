@@ -23,6 +23,13 @@ func (r wireRecord) id() string {
 	return ""
 }
 
+// shows tells whether an answer has a field at all; where there is none, of a
+// new record, every field counts.
+func (r wireRecord) shows(name string) bool {
+	_, ok := r[name]
+	return ok || r == nil
+}
+
 // gone tells of a record that was deleted and is still shown for a while.
 func (r wireRecord) gone() bool {
 	active, kept := r["active_flag"].(bool)

@@ -15,15 +15,16 @@ import (
 
 // item is one change on its way.
 type item struct {
-	change *connectors.Change
-	result *connectors.Result
-	shape  read
-	id     string           // of the record to update; "" if it is not known
-	values map[string]any   // in the API's form, by the fields' codes
-	names  map[string]field // by the names in the change
-	people []string         // participants to be there
-	before wireRecord       // as it stands in Pipedrive, where that was read
-	done   bool
+	change    *connectors.Change
+	result    *connectors.Result
+	shape     read
+	id        string           // of the record to update; "" if it is not known
+	values    map[string]any   // in the API's form, by the fields' codes
+	names     map[string]field // by the names in the change
+	people    []string         // participants to be there
+	recording string           // link to the audio of a call log
+	before    wireRecord       // as it stands in Pipedrive, where that was read
+	done      bool
 }
 
 type field = connectors.Field
@@ -71,6 +72,10 @@ func (c *Connector) prepare(ctx context.Context, i *item) *connectors.Error {
 		}
 		i.result.Adjust(name, note)
 		i.names[name] = f
+		if f.Native == recording {
+			i.recording, _ = wire.(string)
+			continue
+		}
 		if !skip {
 			i.values[code(f)] = wire
 		}
@@ -83,10 +88,12 @@ func (c *Connector) prepare(ctx context.Context, i *item) *connectors.Error {
 	if i.id == "" {
 		return i.missing()
 	}
-	if k.update == "" && len(i.values) > 0 {
-		return &connectors.Error{Kind: connectors.Invalid, Code: "CANNOT_CHANGE", Message: "Pipedrive cannot change a call log once it is made; log calls as activities if later events add to them"}
-	}
 	return nil
+}
+
+// cannotChange is the error about a call log that was made already.
+func cannotChange() *connectors.Error {
+	return &connectors.Error{Kind: connectors.Invalid, Code: "CANNOT_CHANGE", Message: "Pipedrive cannot change a call log once it is made, only attach a recording; log calls as activities if later events add to them"}
 }
 
 func readOnly(k *kind, f field, name string) *connectors.Error {
@@ -162,7 +169,7 @@ func (c *Connector) readBefore(ctx context.Context, items []*item) {
 }
 
 func (i *item) needsLook() bool {
-	if len(i.people) > 0 || len(i.change.Fields) == 0 {
+	if len(i.people) > 0 || len(i.change.Fields) == 0 || i.shape.kind.update == "" {
 		return true
 	}
 	if i.shape.kind.name != "persons" {
@@ -173,11 +180,15 @@ func (i *item) needsLook() bool {
 	return email || phone
 }
 
-// send writes one record.
+// send writes one record, and what belongs to it.
 func (c *Connector) send(ctx context.Context, i *item) {
-	if i.done { // an earlier attempt made it, and it cannot be changed
-		return
+	if !i.done { // an earlier attempt made it, and it cannot be changed
+		c.sendRecord(ctx, i)
 	}
+	c.attach(ctx, i)
+}
+
+func (c *Connector) sendRecord(ctx context.Context, i *item) {
 	k := i.shape.kind
 	body := c.body(i)
 	q := httpx.Request{Method: http.MethodPost, Path: k.path, Body: body}
@@ -185,6 +196,10 @@ func (c *Connector) send(ctx context.Context, i *item) {
 		if len(body) == 0 { // it is as it should be
 			i.done, i.result.ID, i.result.URL = true, i.id, c.url(k, i.id)
 			i.result.Fields = c.record(i.shape, i.before, i.fields()).Fields
+			return
+		}
+		if k.update == "" {
+			i.fail(cannotChange())
 			return
 		}
 		q.Method, q.Path, q.Repeatable = k.update, k.path+"/"+url.PathEscape(i.id), true
@@ -259,7 +274,8 @@ func (c *Connector) body(i *item) map[string]any {
 			if list, changed := merge(pointsOf(i.before[at+"s"]), text, same); changed {
 				out[at+"s"] = list
 			}
-		case i.before != nil && c.equal(f, held(k, f, i.before), v):
+		case k.update == "" && !i.before.shows(at): // it cannot be told
+		case i.before != nil && c.equal(k, f, held(k, f, i.before), v):
 		case v == nil && i.id == "": // nothing to clear
 		default:
 			put(f, v)
@@ -275,7 +291,12 @@ func (c *Connector) body(i *item) map[string]any {
 }
 
 // equal compares what is there with what is to be written.
-func (c *Connector) equal(f field, have, want any) bool {
+func (c *Connector) equal(k *kind, f field, have, want any) bool {
+	if f.Type == connectors.HTML && k.update == "" { // which Pipedrive may tidy, and nobody can change
+		a, _ := have.(string)
+		b, _ := want.(string)
+		return bare(a) == bare(b)
+	}
 	if f.Type == connectors.HTML || f.Native == "text" || f.Type == connectors.Text {
 		a, _ := have.(string)
 		b, _ := want.(string)

@@ -18,7 +18,10 @@ const (
 	codeNoField   = "INVALID_FIELD"
 	codeLocked    = "UNABLE_TO_LOCK_ROW"
 	codeConverted = "CANNOT_UPDATE_CONVERTED_LEAD"
+	codeDeleted   = "ENTITY_IS_DELETED"
 	codeNoTarget  = "LINK_TARGET_GONE"
+	// codeNoReference is said of an id that was never there or is deleted for good.
+	codeNoReference = "INVALID_CROSS_REFERENCE_KEY"
 )
 
 // errorsOf reads the errors of an answer, or of a composite request's part.

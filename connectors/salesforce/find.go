@@ -48,6 +48,7 @@ func (c *Connector) probe(ctx context.Context, probes []*probe) {
 		parts = append(parts, b.parts(b.probes)...)
 	}
 	c.askParts(ctx, parts, 0)
+	c.followMerged(ctx, buckets)
 	for _, b := range buckets {
 		c.settle(ctx, b)
 	}
@@ -183,7 +184,7 @@ func (c *Connector) askParts(ctx context.Context, parts []part, halvings int) {
 		list[n] = p.bucket.whole(p.probes)
 	}
 	var again []part
-	for n, a := range c.queries(ctx, list) {
+	for n, a := range c.queries(ctx, living, list) {
 		p := parts[n]
 		switch {
 		case a.err != nil && a.err.Code == "QUERY_TIMEOUT" && len(p.probes) > 1 && halvings < maxHalvings:

@@ -67,3 +67,42 @@ func TestAnOpenLeadWinsOverAConvertedOne(t *testing.T) {
 		t.Errorf("got %+v %v, want the open lead %s", found, err, open)
 	}
 }
+
+func TestAMergedRecordIsFollowedAlongAChainAndIntoAConvertedLead(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, nil)
+	var ids []string
+	for n := range 4 {
+		ids = append(ids, o.plant("Lead", map[string]any{"LastName": fmt.Sprint("L", n), "Company": "ACME"}))
+	}
+	for n := range 3 { // 0 into 1, 1 into 2, 2 into 3
+		o.post("PUT /_/records/salesforce/Lead/"+ids[n], map[string]any{"MasterRecordId": ids[n+1]})
+	}
+	change := connectors.Change{Object: "Lead", ID: ids[0], Fields: map[string]connectors.Value{"LastName": "New"}}
+	if r := o.write(change)[0]; r.Err != nil || r.ID != ids[3] {
+		t.Fatalf("got %+v, want the lead that is left", r)
+	}
+	o.post("PUT /_/records/salesforce/Lead/"+ids[3], map[string]any{"IsConverted": true})
+	contact := o.box.Records("salesforce", "Contact")[0].ID
+	read, err := o.c.(connectors.Reader).Read(t.Context(), "Lead", []string{ids[0], ids[3][:15], contact[:15]}, []string{"LastName"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, r := range read {
+		if r.Err != nil || r.Gone || r.Record.ID != contact || r.Merged != (n < 2) || r.Record.Fields["LastName"] != "New" {
+			t.Errorf("id %d: got %+v, want the contact of the lead that is left", n, r)
+		}
+	}
+	change.Fields["LastName"] = "Newer"
+	if r := o.write(change)[0]; r.Err != nil || r.ID != contact {
+		t.Errorf("after it was converted: got %+v, want its contact", r)
+	}
+	if r := o.write(call("c1", connectors.Link{Object: "Lead", ID: ids[1]}))[0]; r.Err != nil || o.record("Task", r.ID).Fields["WhoId"] != contact {
+		t.Errorf("a call of a merged lead: got %+v, want it on the contact", r)
+	}
+	o.fault(map[string]any{"status": 503, "path": "/queryAll"})
+	change.ID = ids[1]
+	if r := o.write(change)[0]; r.Err == nil || r.Err.Kind != connectors.Transient {
+		t.Errorf("while it cannot be told where a record went: got %+v, want another try", r)
+	}
+}

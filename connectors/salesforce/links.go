@@ -118,7 +118,7 @@ func (c *Connector) lookFirst(ctx context.Context, items []*item) {
 				}
 			}
 		case i.id != "":
-			i.fail(&connectors.Error{Kind: connectors.NotFound, Code: "ENTITY_IS_DELETED", Message: gone.message})
+			i.fail(&connectors.Error{Kind: connectors.NotFound, Code: codeDeleted, Message: gone.message})
 		}
 	}
 	for _, i := range items {
@@ -170,11 +170,32 @@ func (c *Connector) relate(ctx context.Context, items []*item) {
 		}
 		return
 	}
+	c.resolvePeople(ctx, open)
 	for _, part := range connectors.Chunks(open, c.batch) {
 		if err := c.relatePart(ctx, part); err != nil {
 			for _, i := range part {
 				i.notLinked(err)
 			}
+		}
+	}
+}
+
+// resolvePeople takes for contacts that were merged those that are left. What
+// cannot be found stays, and is refused.
+func (c *Connector) resolvePeople(ctx context.Context, items []*item) {
+	var matches []connectors.Match
+	for _, i := range items {
+		for _, id := range i.people {
+			matches = append(matches, connectors.Match{Object: "Contact", Keys: []connectors.Key{{{Field: connectors.ID, Value: id}}}})
+		}
+	}
+	found, _ := c.Find(ctx, matches) // its errors are in the answers
+	for _, i := range items {
+		for n := range i.people {
+			if len(found[0].Records) == 1 {
+				i.people[n] = found[0].Records[0].ID
+			}
+			found = found[1:]
 		}
 	}
 }

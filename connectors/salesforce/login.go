@@ -40,7 +40,7 @@ type login struct {
 	at     time.Time         // when it came
 }
 
-func newLogin(cfg Config, agent string) (*login, error) {
+func newLogin(cfg Config, opt connectors.Options) (*login, error) {
 	l := &login{cfg: cfg, turn: make(chan struct{}, 1)}
 	address := cfg.BaseURL
 	if address == "" {
@@ -68,7 +68,7 @@ func newLogin(cfg Config, agent string) (*login, error) {
 	case l.general(cfg.LoginURL) && cfg.BaseURL == "":
 		return nil, errors.New("login_url: client credentials need the org's My Domain, such as https://example.my.salesforce.com")
 	}
-	oauth, err := httpx.New(httpx.Options{BaseURL: address, UserAgent: agent, Timeout: cfg.Timeout})
+	oauth, err := httpx.New(httpx.Options{BaseURL: address, UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Transport: opt.Transport})
 	if err != nil {
 		return nil, err
 	}

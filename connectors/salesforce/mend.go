@@ -2,76 +2,94 @@ package salesforce
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 )
 
+// detour is a question whether an id that was refused has become another one.
+type detour struct {
+	item *item
+	old  string // id that the item names; "" where it names none of its own
+	own  bool   // of the item's own record, not of one that it links to
+}
+
 // mend finds another way for items that were refused because things are not as
-// they seemed: a lead was converted, or a record was made meanwhile. It returns
-// those to be sent again.
+// they seemed: a lead was converted, a record was merged into another one, or
+// was made meanwhile. It returns those to be sent again.
 func (c *Connector) mend(ctx context.Context, items []*item) []*item {
-	var asked []*item
+	var asked []detour
 	var matches []connectors.Match
-	ask := func(i *item, object string, key connectors.Key) {
-		asked = append(asked, i)
-		matches = append(matches, connectors.Match{Object: object, Keys: []connectors.Key{key}})
+	ask := func(d detour, object string, key connectors.Key) {
+		if key == nil {
+			key = connectors.Key{{Field: connectors.ID, Value: d.old}}
+		}
+		asked, matches = append(asked, d), append(matches, connectors.Match{Object: object, Keys: []connectors.Key{key}})
 	}
 	for _, i := range items {
 		e := i.result.Err
 		switch {
 		case e == nil:
 		case e.Code == "INVALID_FIELD_FOR_INSERT_UPDATE" && i.id == "" && i.unique != "" && i.onlyAtCreation():
-			ask(i, i.schema.Name, i.change.Key)
+			ask(detour{item: i, own: true}, i.schema.Name, i.change.Key)
+		case e.Code == codeDeleted || e.Code == codeNoReference:
+			if i.id != "" && i.schema.mergeable() {
+				ask(detour{i, i.id, true}, i.schema.Name, nil)
+			}
+			for _, l := range i.links {
+				ask(detour{item: i, old: l.id}, l.object, nil)
+			}
 		case e.Code != codeConverted:
 		case strings.EqualFold(i.schema.Name, "Lead") && i.id != "":
-			ask(i, "Lead", connectors.Key{{Field: connectors.ID, Value: i.id}})
+			ask(detour{i, i.id, true}, "Lead", nil)
 		case strings.EqualFold(i.schema.Name, "Lead") && i.unique != "":
-			ask(i, "Lead", i.change.Key)
+			ask(detour{item: i, own: true}, "Lead", i.change.Key)
 		default:
 			for name, cell := range i.cells {
 				if id, ok := cell.(string); ok && isLead(id) && i.schema.Fields[name].Type == connectors.Reference {
-					ask(i, "Lead", connectors.Key{{Field: connectors.ID, Value: id}})
+					ask(detour{item: i, old: id}, "Lead", nil)
 				}
 			}
 		}
 	}
 	found, _ := c.Find(ctx, matches) // its errors are in the answers
 	var again []*item
-	for n, i := range asked {
-		if f := found[n]; f.Err != nil {
-			i.fail(f.Err)
-		} else if len(f.Records) == 1 && c.redirect(ctx, i, matches[n], f.Records[0].ID) {
-			again = append(again, i)
+	for n, d := range asked {
+		switch f := found[n]; {
+		case f.Err != nil:
+			d.item.fail(f.Err)
+		case len(f.Records) != 1 || f.Records[0].ID == d.old:
+		case c.redirect(ctx, d, f.Records[0].ID):
+			again = append(again, d.item)
 		}
 	}
-	return again
+	return slices.DeleteFunc(again, func(i *item) bool { return i.result.Err != nil })
 }
 
 // redirect has an item write to, or link to, the record that was found.
-func (c *Connector) redirect(ctx context.Context, i *item, m connectors.Match, id string) bool {
+func (c *Connector) redirect(ctx context.Context, d detour, id string) bool {
+	i := d.item
 	if isLead(id) && i.result.Err != nil && i.result.Err.Code == codeConverted {
 		return false // there is no contact
 	}
-	if m.Object == i.schema.Name {
-		i.id = id
-		if isContact(id) && m.Object != "Contact" {
-			i.again()
-			if err := c.prepareOne(ctx, i); err != nil {
-				i.fail(err)
-				return false
+	first := i.result.Err != nil // the item may name several records
+	i.again()
+	if !d.own {
+		for name, cell := range i.cells {
+			if cell == d.old {
+				i.cells[name] = id
 			}
 		}
-		i.again()
-		return true
+		return first
 	}
-	for name, cell := range i.cells {
-		if cell == m.Keys[0][0].Value {
-			i.cells[name] = id
+	i.id = id
+	if isContact(id) && i.schema.Name != "Contact" {
+		if err := c.prepareOne(ctx, i); err != nil {
+			i.fail(err)
+			return false
 		}
 	}
-	first := i.result.Err != nil // the item may link to several leads
-	i.again()
 	return first
 }
 
@@ -84,7 +102,7 @@ func (c *Connector) nameGone(ctx context.Context, items []*item) {
 	for _, i := range items {
 		e := i.result.Err
 		switch {
-		case e == nil || e.Code != "INVALID_CROSS_REFERENCE_KEY" && e.Code != "ENTITY_IS_DELETED" || e.Field != "" && e.Field != "Id":
+		case e == nil || e.Code != codeNoReference && e.Code != codeDeleted || e.Field != "" && e.Field != "Id":
 		case i.id == "":
 			i.noTarget()
 		default:

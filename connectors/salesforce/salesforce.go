@@ -100,7 +100,7 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	default:
 		return nil, fmt.Errorf("duplicate_rules: it is allow or refuse")
 	}
-	l, err := newLogin(cfg, opt.UserAgent)
+	l, err := newLogin(cfg, opt)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if address == "" {
 		address = cfg.LoginURL
 	}
-	client, err := httpx.New(httpx.Options{BaseURL: address, UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Auth: l})
+	client, err := httpx.New(httpx.Options{BaseURL: address, UserAgent: opt.UserAgent, Timeout: cfg.Timeout, Auth: l, Transport: opt.Transport, OnlyJSON: true})
 	if err != nil {
 		return nil, err
 	}
@@ -149,7 +149,8 @@ func (c *Connector) Describe(ctx context.Context, objects []string) (connectors.
 // matches, so that many matches cost few requests. A key on Phone or
 // MobilePhone finds the number in either, however it is written there. A lead
 // that was converted is found only where no open one is, and then stands for
-// its contact: the record's id is the contact's.
+// its contact: the record's id is the contact's. The id of a record that was
+// merged finds the one that it was merged into.
 func (c *Connector) Find(ctx context.Context, matches []connectors.Match) ([]connectors.Found, error) {
 	found := make([]connectors.Found, len(matches))
 	levels := 0
@@ -166,6 +167,18 @@ func (c *Connector) Find(ctx context.Context, matches []connectors.Match) ([]con
 		c.probe(ctx, open)
 	}
 	return found, nil
+}
+
+// Read implements connectors.Reader.
+func (c *Connector) Read(ctx context.Context, object string, ids, fields []string) ([]connectors.Read, error) {
+	long := make([]string, len(ids))
+	for n, id := range ids {
+		long[n] = id
+		if full, ok := longID(id); ok {
+			long[n] = full // one of 15 characters is the same
+		}
+	}
+	return connectors.ReadByID(ctx, c.Find, object, long, fields)
 }
 
 // Write implements connectors.Connector. Requests that write go one after the

@@ -54,7 +54,10 @@ func TestConformance(t *testing.T) {
 			{Field: "Title", In: 7, Want: "7"},
 		},
 		// Each composite request asks up to five queries.
-		FindMost: 8, WriteMost: 14,
+		FindMost: 8, WriteMost: 14, Read10000: 60,
+		Merge: func(t *testing.T, url, from, into string) {
+			connectortest.Ask(t, "PUT", url+"/_/records/salesforce/Contact/"+from, map[string]any{"MasterRecordId": into}, nil)
+		},
 		LongText: "Description", Longest: 32000,
 		Missing: "003000000000000AAA",
 	})

@@ -22,6 +22,10 @@ const (
 	// together is how many queries one composite request may hold
 	// (Composite, 2026-11). It counts as one call.
 	together = 5
+
+	// The resources that answer queries.
+	living      = "/query"
+	withDeleted = "/queryAll" // what is in the recycle bin, too
 )
 
 var soqlEscape = strings.NewReplacer(`\`, `\\`, `'`, `\'`, "\n", `\n`, "\r", `\r`, "\t", `\t`, "\b", `\b`, "\f", `\f`)
@@ -42,8 +46,12 @@ func sized(s string) int { return len(url.QueryEscape(s)) }
 
 // query asks one query, page by page.
 func (c *Connector) query(ctx context.Context, q string) ([]wireRow, *connectors.Error) {
+	return c.queryAt(ctx, living, q)
+}
+
+func (c *Connector) queryAt(ctx context.Context, resource, q string) ([]wireRow, *connectors.Error) {
 	var first wireQueried
-	err := c.call(ctx, httpx.Request{Method: http.MethodGet, Path: c.path("/query"), Query: url.Values{"q": {q}}, Repeatable: true}, &first)
+	err := c.call(ctx, httpx.Request{Method: http.MethodGet, Path: c.path(resource), Query: url.Values{"q": {q}}, Repeatable: true}, &first)
 	if err != nil {
 		return nil, err
 	}
@@ -77,7 +85,7 @@ type answered struct {
 }
 
 // queries asks many queries with few requests; the answers are in order.
-func (c *Connector) queries(ctx context.Context, list []string) []answered {
+func (c *Connector) queries(ctx context.Context, resource string, list []string) []answered {
 	out := make([]answered, len(list))
 	var groups [][]int
 	for n := range list {
@@ -89,19 +97,19 @@ func (c *Connector) queries(ctx context.Context, list []string) []answered {
 	connectors.Parallel(groups, width, func(group []int) {
 		if len(group) == 1 {
 			n := group[0]
-			out[n].rows, out[n].err = c.query(ctx, list[n])
+			out[n].rows, out[n].err = c.queryAt(ctx, resource, list[n])
 			return
 		}
-		c.compose(ctx, list, group, out)
+		c.compose(ctx, resource, list, group, out)
 	})
 	return out
 }
 
 // compose asks several queries with one request.
-func (c *Connector) compose(ctx context.Context, list []string, group []int, out []answered) {
+func (c *Connector) compose(ctx context.Context, resource string, list []string, group []int, out []answered) {
 	var body wireComposite
 	for _, n := range group {
-		body.Parts = append(body.Parts, wirePart{http.MethodGet, c.path("/query?q=") + url.QueryEscape(list[n]), fmt.Sprintf("q%d", n)})
+		body.Parts = append(body.Parts, wirePart{http.MethodGet, c.path(resource+"?q=") + url.QueryEscape(list[n]), fmt.Sprintf("q%d", n)})
 	}
 	var answer wireComposed
 	err := c.call(ctx, httpx.Request{Method: http.MethodPost, Path: c.path("/composite"), Body: body, Repeatable: true}, &answer)

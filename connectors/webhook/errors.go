@@ -10,6 +10,8 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
+const refusedAddress = httpx.Refusal("the address of url is a private one; set allow_private if it is meant")
+
 // unsaid is how long the receiver is left alone after a 429 that names no time.
 const unsaid = 10 * time.Second
 

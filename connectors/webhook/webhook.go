@@ -49,6 +49,7 @@ type Config struct {
 // Connector is one receiver.
 type Connector struct {
 	client *httpx.Client
+	limits *httpx.Limiter
 	host   string // for messages; the path may be a secret
 	path   string // escaped, with the query
 	keys   signer
@@ -73,20 +74,25 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if err != nil {
 		return nil, err
 	}
-	allowed, err := parseAllowed(cfg.AllowPrivate)
+	reach, err := httpx.ParseReach(cfg.AllowPrivate)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("allow_private: %w", err)
 	}
 	if cfg.RequestsPerSecond <= 0 {
 		cfg.RequestsPerSecond = perSecond
 	}
+	send := opt.Transport
+	if send == nil {
+		send = httpx.Guarded(reach, refusedAddress, http.ProxyFromEnvironment)
+	}
+	limits := httpx.NewLimiter(float64(cfg.RequestsPerSecond), cfg.RequestsPerSecond)
 	client, err := httpx.New(httpx.Options{
 		BaseURL:   u.Scheme + "://" + u.Host,
 		UserAgent: opt.UserAgent,
 		Header:    header,
 		Timeout:   cfg.Timeout,
-		Limiter:   httpx.NewLimiter(float64(cfg.RequestsPerSecond), cfg.RequestsPerSecond),
-		Transport: transport(u, allowed, http.ProxyFromEnvironment),
+		Limiter:   limits,
+		Transport: send,
 	})
 	if err != nil {
 		return nil, errors.New("url: not an http or https address")
@@ -98,7 +104,7 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if u.RawQuery != "" {
 		path += "?" + u.RawQuery
 	}
-	return &Connector{client: client, host: u.Host, path: path, keys: keys, now: time.Now}, nil
+	return &Connector{client: client, limits: limits, host: u.Host, path: path, keys: keys, now: time.Now}, nil
 }
 
 var headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,100}$`)
@@ -131,6 +137,9 @@ func (*Connector) Describe(_ context.Context, objects []string) (connectors.Sche
 	}
 	return out, nil
 }
+
+// Repeats implements connectors.Repeater: the id of a request stays.
+func (*Connector) Repeats() bool { return true }
 
 // Find implements connectors.Connector: nothing can be looked up, so nothing is
 // found.

@@ -1,8 +1,6 @@
 package admin
 
 import (
-	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"syscall"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -83,6 +80,12 @@ func (d *Desk) Backfill(ctx context.Context, source string, o BackfillOrder, tel
 		delete(d.filling, source)
 		d.mu.Unlock()
 	}()
+	if !o.DryRun {
+		a := store.Audit{Who: actorOf(ctx), What: "backfill", On: []string{source}, Note: "from " + o.From.UTC().Format(time.RFC3339) + " until " + o.Until.UTC().Format(time.RFC3339)}
+		if err := d.Ledger.KeepAudit(ctx, a); err != nil {
+			return BackfillProgress{}, err
+		}
+	}
 	brought := 0
 	return d.Backfills(ctx, source, o, func(p BackfillProgress) {
 		if p.New > brought && !o.DryRun {
@@ -113,15 +116,7 @@ func (h *handler) backfill(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusBadRequest, `the body must be {"from": …, "until": …}`)
 		return
 	}
-	out := http.NewResponseController(w)
-	// It takes as long as it takes; who hangs up ends it.
-	_ = out.SetReadDeadline(time.Time{})
-	w.Header().Set("Content-Type", "application/x-ndjson")
-	enc := json.NewEncoder(w)
-	say := func(t told) {
-		_ = enc.Encode(t) // the reader is gone: the context ends
-		_ = out.Flush()
-	}
+	say := saying(w)
 	p, err := b.Backfill(r.Context(), r.PathValue("name"), o, func(p BackfillProgress) {
 		if !p.Done {
 			say(told{BackfillProgress: p})
@@ -137,50 +132,25 @@ func (h *handler) backfill(w http.ResponseWriter, r *http.Request) {
 
 // Backfill implements Backfiller. The daemon stops when ctx ends.
 func (c *Client) Backfill(ctx context.Context, source string, o BackfillOrder, tell func(BackfillProgress)) (p BackfillProgress, err error) {
-	body, err := json.Marshal(o)
-	if err != nil {
-		return p, err
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, c.base+"/api/sources/"+url.PathEscape(source)+"/backfill", bytes.NewReader(body))
-	if err != nil {
-		return p, err
-	}
-	req.Header.Set("Content-Type", "application/json")
-	long := &http.Client{Transport: c.http.Transport} // no time limit
-	resp, err := long.Do(req)
-	switch {
-	case ctx.Err() != nil:
-		return p, ctx.Err()
-	case errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.ENOENT):
-		return p, ErrUnreachable
-	case err != nil:
-		return p, fmt.Errorf("ask the daemon: %w", err)
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return p, refusedBy(resp)
-	}
-	lines := bufio.NewScanner(resp.Body)
-	for lines.Scan() {
+	err = c.stream(ctx, "/api/sources/"+url.PathEscape(source)+"/backfill", o, func(line []byte) (over bool, err error) {
 		var t told
-		if err := json.Unmarshal(lines.Bytes(), &t); err != nil {
-			return p, fmt.Errorf("the daemon's answer cannot be read: %w", err)
+		if err := json.Unmarshal(line, &t); err != nil {
+			return false, fmt.Errorf("the daemon's answer cannot be read: %w", err)
 		}
 		p = t.BackfillProgress
 		switch {
 		case t.Error != "":
 			p.Done = false
-			return p, errors.New(t.Error)
-		case p.Done:
-			return p, nil
-		case tell != nil:
+			return false, errors.New(t.Error)
+		case !p.Done && tell != nil:
 			tell(p)
 		}
+		return p.Done, nil
+	})
+	if errors.Is(err, errCut) {
+		err = errors.New("the daemon ended before the backfill did; the same command goes on from there")
 	}
-	if ctx.Err() != nil {
-		return p, ctx.Err()
-	}
-	return p, errors.New("the daemon ended before the backfill did; the same command goes on from there")
+	return p, err
 }
 
 // refusedBy is the error in an answer that is not 200.

@@ -18,7 +18,7 @@ var march = time.Date(2026, 3, 4, 0, 0, 0, 0, time.UTC)
 type fill func(context.Context, string, admin.BackfillOrder, func(admin.BackfillProgress)) (admin.BackfillProgress, error)
 
 func filling(t *testing.T, f fill) (*admin.Client, *httptest.Server) {
-	srv := httptest.NewServer(admin.Handler(&admin.Desk{Backfills: f}, nil))
+	srv := httptest.NewServer(admin.Handler(&admin.Desk{Ledger: keeperDesk(t).Ledger, Backfills: f}, nil))
 	t.Cleanup(srv.Close)
 	return admin.NewClient(srv.Listener.Addr().String()), srv
 }

@@ -3,6 +3,7 @@ package admin
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,17 +31,39 @@ var _ Operations = (*Client)(nil)
 
 // NewClient returns a Client for an address as in the settings: host:port or
 // unix:/path.
-func NewClient(address string) *Client {
+func NewClient(address string) *Client { return NewClientFor(address, "", nil) }
+
+// NewClientFor is NewClient that, over TCP, shows a token unless it is "" and
+// speaks TLS unless secure is nil.
+func NewClientFor(address, token string, secure *tls.Config) *Client {
 	c := &Client{base: "http://" + address, http: &http.Client{Timeout: time.Minute}}
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		c.base = "http://crmsyncd"
 		c.http.Transport = &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return (&net.Dialer{}).DialContext(ctx, "unix", path)
 		}}
-	} else {
-		c.http.Transport = &http.Transport{} // no proxy: the daemon is on this machine
+		return c
 	}
+	if secure != nil {
+		c.base = "https://" + address
+	}
+	c.http.Transport = shown{token, &http.Transport{TLSClientConfig: secure}} // no proxy: the daemon is on this machine
 	return c
+}
+
+// shown shows a token with every request.
+type shown struct {
+	token string
+	next  http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (s shown) RoundTrip(r *http.Request) (*http.Response, error) {
+	if s.token != "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("Authorization", "Bearer "+s.token)
+	}
+	return s.next.RoundTrip(r)
 }
 
 // Status implements Operations.
@@ -55,10 +78,10 @@ func (c *Client) Events(ctx context.Context, f store.EventFilter) (list []Event,
 	set(q, "source", f.Source)
 	set(q, "type", string(f.Type))
 	if !f.Since.IsZero() {
-		q.Set("since", f.Since.Format(time.RFC3339))
+		q.Set("since", f.Since.Format(time.RFC3339Nano))
 	}
 	if !f.Until.IsZero() {
-		q.Set("until", f.Until.Format(time.RFC3339))
+		q.Set("until", f.Until.Format(time.RFC3339Nano))
 	}
 	page(q, f.Before, f.Limit)
 	return list, c.get(ctx, "/api/events", q, &list)

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/store"
 )
 
 // Granter lets a person grant a connector access to its account in a browser.
@@ -81,6 +82,9 @@ func (d *Desk) Grant(ctx context.Context, connector, state, code string) (Grante
 		return Granted{}, fmt.Errorf("this is not the answer to a consent that was begun in the last %.0f minutes; begin again", ConsentLife.Minutes())
 	}
 	g, err := a.consent.Grant(ctx, a.Attempt, code)
+	if err == nil {
+		err = d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "auth", On: []string{connector}})
+	}
 	return Granted{g.Account, g.Before}, d.then(err)
 }
 

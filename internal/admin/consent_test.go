@@ -33,7 +33,8 @@ func TestConsent(t *testing.T) {
 	t.Parallel()
 	woken, vendor := 0, &consent{}
 	d := &admin.Desk{
-		Wake: func() { woken++ },
+		Ledger: keeperDesk(t).Ledger,
+		Wake:   func() { woken++ },
 		Consents: func(name string) (connectors.Consent, error) {
 			if name != "crm/1" {
 				return nil, errors.New("no such connector")

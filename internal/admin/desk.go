@@ -64,19 +64,37 @@ type Delivery struct {
 
 // Status is how the daemon fares.
 type Status struct {
-	Version    string      `json:"version"`
-	Running    bool        `json:"running"`
-	Ready      bool        `json:"ready"`
-	NotReady   string      `json:"not_ready,omitempty"` // why
-	StartedAt  time.Time   `json:"started_at,omitzero"`
-	Listen     string      `json:"listen,omitempty"` // where webhooks are taken
-	Settings   Settings    `json:"settings"`
-	Events     uint64      `json:"events"`
-	Quarantine uint64      `json:"quarantined"`
-	Unplanned  uint64      `json:"unplanned"`
-	Bytes      int64       `json:"ledger_bytes"`
+	Version    string    `json:"version"`
+	Running    bool      `json:"running"`
+	Ready      bool      `json:"ready"`
+	NotReady   string    `json:"not_ready,omitempty"` // why
+	StartedAt  time.Time `json:"started_at,omitzero"`
+	Listen     string    `json:"listen,omitempty"` // where webhooks are taken
+	Settings   Settings  `json:"settings"`
+	Events     uint64    `json:"events"`
+	Quarantine uint64    `json:"quarantined"`
+	Unplanned  uint64    `json:"unplanned"`
+	Bytes      int64     `json:"ledger_bytes"`
+	// ClockAhead is by how many seconds this machine's clock is ahead of those
+	// of all CRMs that answered lately, negative where it is behind; 0 within
+	// half a minute.
+	ClockAhead float64     `json:"clock_ahead_seconds,omitempty"`
+	OpenFiles  int         `json:"open_files,omitempty"` // of the daemon's process
+	MostFiles  int         `json:"most_files,omitempty"` // that it may have open
 	Sources    []Source    `json:"sources"`
 	Connectors []Connector `json:"connectors"`
+
+	Secure       bool          `json:"secure,omitempty"` // webhooks are taken over TLS
+	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// Certificate is that of a port.
+type Certificate struct {
+	Port      string    `json:"port"` // listen or admin
+	Names     []string  `json:"names"`
+	ExpiresAt time.Time `json:"expires_at,omitzero"` // zero: there is none yet
+	Problem   string    `json:"problem,omitempty"`   // why there is no newer one
+	Warning   string    `json:"warning,omitempty"`   // of its end
 }
 
 // Settings tells which settings are in force.
@@ -90,6 +108,16 @@ type Settings struct {
 type Source struct {
 	Name string `json:"name"`
 	Type string `json:"type"`
+	// LastWebhook is when an authentic one was kept last; zero: not in the last
+	// week, as far as this daemon has looked.
+	LastWebhook   time.Time      `json:"last_webhook,omitzero"`
+	LastReconcile *LastReconcile `json:"last_reconcile,omitempty"`
+}
+
+// LastReconcile is the newest run of a source or connector.
+type LastReconcile struct {
+	At    time.Time      `json:"at"` // its end, or its beginning while it runs
+	State store.RunState `json:"state"`
 }
 
 // Connector is one configured connector with its queue.
@@ -97,12 +125,21 @@ type Connector struct {
 	Name          string    `json:"name"`
 	Type          string    `json:"type"`
 	State         string    `json:"state"`
+	Kind          string    `json:"kind,omitempty"` // of the error, where paused or parked
 	Reason        string    `json:"reason,omitempty"`
 	Until         time.Time `json:"until,omitzero"`
 	Waiting       uint64    `json:"waiting"`
 	Done          uint64    `json:"done"`
 	Dead          uint64    `json:"dead"`
 	OldestWaiting time.Time `json:"oldest_waiting,omitzero"`
+
+	// Shadow says that nothing is written to it; ShadowRules names rules of which
+	// nothing is.
+	Shadow      bool     `json:"shadow,omitempty"`
+	ShadowRules []string `json:"shadow_rules,omitempty"`
+
+	Limits        []connectors.Limit `json:"limits,omitempty"`
+	LastReconcile *LastReconcile     `json:"last_reconcile,omitempty"`
 }
 
 // Desk does Operations on a ledger.
@@ -118,8 +155,13 @@ type Desk struct {
 	// Consents gives the way to grant a connector access; its error says why
 	// there is none.
 	Consents func(connector string) (connectors.Consent, error)
+	// Accounts opens a connector's account anew, with nothing remembered; its
+	// error says why it cannot. nil: accounts cannot be asked here.
+	Accounts func(connector string) (connectors.Connector, error)
 	// Backfills brings in what a source's vendor knows; nil: it cannot.
 	Backfills func(ctx context.Context, source string, o BackfillOrder, tell func(BackfillProgress)) (BackfillProgress, error)
+	// Reconciles compares what an order names; nil: it cannot.
+	Reconciles func(ctx context.Context, o ReconcileOrder, tell func(ReconcileStep)) ([]store.Run, error)
 
 	// File is the ledger, where that is a file; nil where it is not.
 	File store.File
@@ -136,6 +178,7 @@ type Desk struct {
 	mu       sync.Mutex
 	attempts []attempt       // at consents, oldest first
 	filling  map[string]bool // sources of which a backfill runs
+	seen     seen            // accounts that are asked about
 }
 
 var _ Operations = (*Desk)(nil)

@@ -3,11 +3,9 @@ package admin
 import (
 	"encoding/json"
 	"errors"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -15,10 +13,16 @@ import (
 )
 
 // Handler serves ops as JSON below /api/, /healthz, /readyz and, if metrics is
-// not nil, /metrics. Over TCP it answers only to loopback names in Host, and to
-// no cross-origin request, as pages in an administrator's browser must not
-// reach it.
+// not nil, /metrics, to this machine only.
 func Handler(ops Operations, metrics http.Handler) http.Handler {
+	return HandlerFor(ops, metrics, func() *Access { return nil })
+}
+
+// HandlerFor is Handler for those whom access admits; it is asked at every
+// request. Over TCP it answers only to loopback names in Host and to those of
+// the certificate, and to no cross-origin request, as pages in an
+// administrator's browser must not reach it.
+func HandlerFor(ops Operations, metrics http.Handler, access func() *Access) http.Handler {
 	h := &handler{ops}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.healthz)
@@ -35,35 +39,18 @@ func Handler(ops Operations, metrics http.Handler) http.Handler {
 	mux.HandleFunc("POST /api/deliveries/discard", h.discard)
 	mux.HandleFunc("POST /api/connectors/{name}/consent", h.consent)
 	mux.HandleFunc("POST /api/connectors/{name}/grant", h.grant)
+	mux.HandleFunc("POST /api/connectors/{name}/account", h.account)
 	mux.HandleFunc("POST /api/sources/{name}/backfill", h.backfill)
 	if k, ok := ops.(Keeper); ok {
 		handleKeeper(mux, k)
 	}
-	return localOnly(http.NewCrossOriginProtection().Handler(mux))
+	if r, ok := ops.(Reconciler); ok {
+		handleReconciler(mux, r)
+	}
+	return guarded(http.NewCrossOriginProtection().Handler(mux), access)
 }
 
 type handler struct{ ops Operations }
-
-// localOnly refuses requests whose Host is no loopback name, such as those of
-// a page that had its name rebound to 127.0.0.1.
-func localOnly(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		host := r.Host
-		if h, _, err := net.SplitHostPort(host); err == nil {
-			host = h
-		}
-		ip := net.ParseIP(strings.Trim(host, "[]"))
-		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		if onSocket := local != nil && local.Network() == "unix"; !onSocket && host != "localhost" && host != "crmsyncd" && (ip == nil || !ip.IsLoopback()) {
-			fail(w, http.StatusMisdirectedRequest, "the admin side answers to loopback names only")
-			return
-		}
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		w.Header().Set("Cache-Control", "no-store")
-		next.ServeHTTP(w, r)
-	})
-}
 
 func (h *handler) healthz(w http.ResponseWriter, r *http.Request) {
 	reply(w, map[string]string{"status": "ok"}, nil)

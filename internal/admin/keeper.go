@@ -21,6 +21,12 @@ type Keeper interface {
 	// Compact gives the disk back what the ledger's file does not use; with
 	// overwrite the old file is filled with zeros first.
 	Compact(ctx context.Context, overwrite bool, tell func(done, total int)) (store.Compacted, error)
+	// Encrypt writes every record anew with the first of the ledger's keys, or
+	// not encrypted without one, and overwrites the old file.
+	Encrypt(ctx context.Context, tell func(done, total int)) (store.Compacted, error)
+	// Note keeps in the audit trail what a person had done elsewhere: provision,
+	// which writes to a CRM.
+	Note(ctx context.Context, what string, on []string) error
 	// Audits returns entries of the audit trail, newest first.
 	Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error)
 	// DiscardEvents sets aside events that go nowhere, for a reason.
@@ -40,12 +46,16 @@ type Preview struct {
 
 // PreviewRecord is a record of a Preview.
 type PreviewRecord struct {
-	Connector string         `json:"connector"`
-	Rule      string         `json:"rule"`
-	Object    string         `json:"object"`
-	ID        string         `json:"id,omitempty"`   // "" where none is known
-	Skip      string         `json:"skip,omitempty"` // why it is not written
-	Fields    []PreviewField `json:"fields"`
+	Connector string `json:"connector"`
+	Rule      string `json:"rule"`
+	Object    string `json:"object"`
+	ID        string `json:"id,omitempty"`   // "" where none is known
+	Skip      string `json:"skip,omitempty"` // why it is not written
+	// Shadow says that its rule or connector is in shadow mode, and so nothing
+	// would be written.
+	Shadow bool `json:"shadow,omitempty"`
+
+	Fields []PreviewField `json:"fields"`
 }
 
 // PreviewField is a field that would be written.
@@ -104,13 +114,30 @@ var errSlowBackup = errors.New("the backup was written too slowly, and the ledge
 
 // Compact implements Keeper.
 func (d *Desk) Compact(ctx context.Context, overwrite bool, tell func(done, total int)) (store.Compacted, error) {
+	return d.compact(ctx, "ledger compact", overwrite, tell)
+}
+
+// Encrypt implements Keeper.
+func (d *Desk) Encrypt(ctx context.Context, tell func(done, total int)) (store.Compacted, error) {
+	return d.compact(ctx, "ledger encrypt", true, tell)
+}
+
+func (d *Desk) compact(ctx context.Context, what string, overwrite bool, tell func(done, total int)) (store.Compacted, error) {
 	if d.File == nil {
 		return store.Compacted{}, errNoFile
 	}
-	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger compact"}); err != nil {
+	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: what}); err != nil {
 		return store.Compacted{}, err
 	}
 	return d.File.Compact(ctx, overwrite, tell)
+}
+
+// Note implements Keeper.
+func (d *Desk) Note(ctx context.Context, what string, on []string) error {
+	if what != "provision" {
+		return errors.New("only provision is noted so")
+	}
+	return d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: what, On: on})
 }
 
 // Audits implements Keeper.

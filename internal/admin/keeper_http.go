@@ -22,11 +22,22 @@ func handleKeeper(mux *http.ServeMux, k Keeper) {
 	mux.HandleFunc("POST /api/ledger/verify", func(w http.ResponseWriter, r *http.Request) {
 		work(w, r, func(tell func(int, int)) ([]store.Damage, error) { return k.Verify(r.Context(), tell) })
 	})
+	mux.HandleFunc("POST /api/ledger/encrypt", func(w http.ResponseWriter, r *http.Request) {
+		work(w, r, func(tell func(int, int)) (store.Compacted, error) { return k.Encrypt(r.Context(), tell) })
+	})
 	mux.HandleFunc("POST /api/ledger/compact", func(w http.ResponseWriter, r *http.Request) {
 		overwrite := r.URL.Query().Get("overwrite") == "true"
 		work(w, r, func(tell func(int, int)) (store.Compacted, error) { return k.Compact(r.Context(), overwrite, tell) })
 	})
 	mux.HandleFunc("POST /api/ledger/backup", func(w http.ResponseWriter, r *http.Request) { sendBackup(w, r, k) })
+	mux.HandleFunc("POST /api/audit", func(w http.ResponseWriter, r *http.Request) {
+		var n note
+		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&n); err != nil {
+			fail(w, http.StatusBadRequest, `the body must be {"what": …, "on": […]}`)
+			return
+		}
+		reply(w, struct{}{}, k.Note(r.Context(), n.What, n.On))
+	})
 	mux.HandleFunc("GET /api/audit", func(w http.ResponseWriter, r *http.Request) {
 		f, err := auditFilter(r.URL.Query())
 		if err != nil {
@@ -179,6 +190,22 @@ func (c *Client) Verify(ctx context.Context, tell func(done, total int)) ([]stor
 	return follow[[]store.Damage](ctx, c, "/api/ledger/verify", struct{}{}, tell)
 }
 
+// note is the body of POST /api/audit.
+type note struct {
+	What string   `json:"what"`
+	On   []string `json:"on"`
+}
+
+// Note implements Keeper.
+func (c *Client) Note(ctx context.Context, what string, on []string) error {
+	return c.send(ctx, "/api/audit", note{what, on}, nil)
+}
+
+// Encrypt implements Keeper.
+func (c *Client) Encrypt(ctx context.Context, tell func(done, total int)) (store.Compacted, error) {
+	return follow[store.Compacted](ctx, c, "/api/ledger/encrypt", struct{}{}, tell)
+}
+
 // Compact implements Keeper.
 func (c *Client) Compact(ctx context.Context, overwrite bool, tell func(done, total int)) (store.Compacted, error) {
 	return follow[store.Compacted](ctx, c, "/api/ledger/compact?overwrite="+strconv.FormatBool(overwrite), struct{}{}, tell)
@@ -193,7 +220,7 @@ func (c *Client) Erase(ctx context.Context, p Person, dryRun bool, tell func(don
 func (c *Client) Audits(ctx context.Context, f store.AuditFilter) (list []store.Audit, err error) {
 	q := url.Values{}
 	if !f.Since.IsZero() {
-		q.Set("since", f.Since.Format(time.RFC3339))
+		q.Set("since", f.Since.Format(time.RFC3339Nano))
 	}
 	if f.Before > 0 {
 		q.Set("before", strconv.FormatUint(f.Before, 10))

@@ -41,7 +41,7 @@ func TestCheckRefusesSettingsOfSourcesThatCannotWork(t *testing.T) {
 		want           string // "" for no problem
 		severity       diag.Severity
 	}{
-		{"a country by its name", telli + "country: Germany}}", "wants the code of a country (write two letters, such as DE)", diag.Error},
+		{"a country by its name", telli + "country: Germany}}", "wants the code of a country (did you mean DE?)", diag.Error},
 		{"a country that there is not", voipgrid + "country: XX}}", "wants the code of a country", diag.Error},
 		{"a country of a generic source", twilio + ", country: UK}}\npublic_url: https://hooks.example.com", "did you mean GB?", diag.Error},
 		{"a country", telli + "country: AT}}", "", 0},

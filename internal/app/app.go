@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -23,6 +24,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/deliver"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/internal/sd"
@@ -36,21 +38,23 @@ const LedgerFile = "ledger.db"
 
 // App is the daemon. Start it with New, then Run.
 type App struct {
-	version string
-	path    string // of the settings
-	log     *slog.Logger
-	logger  Logger
-	setup   atomic.Pointer[Setup]
-	ledger  store.Ledger
-	deliver *deliver.Deliverer
-	metrics *metrics
-	desk    *admin.Desk
-	vaults  *vaults
-	manager *sd.Manager                 // nil where no service manager started the daemon
-	answers func(context.Context) error // the ledger's committing goroutine
-	public  net.Listener
-	private net.Listener
-	started time.Time
+	version    string
+	path       string // of the settings
+	log        *slog.Logger
+	logger     Logger
+	setup      atomic.Pointer[Setup]
+	ledger     store.Ledger
+	deliver    *deliver.Deliverer
+	metrics    *metrics
+	reconciler *reconcile.Reconciler
+	desk       *admin.Desk
+	vaults     *vaults
+	manager    *sd.Manager                 // nil where no service manager started the daemon
+	answers    func(context.Context) error // the ledger's committing goroutine
+	public     net.Listener
+	private    net.Listener
+	edge       edge
+	started    time.Time
 
 	mu       sync.Mutex // of the reload
 	outcome  admin.Settings
@@ -75,22 +79,36 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	if err := os.MkdirAll(s.DataDir, 0o700); err != nil {
 		return nil, fmt.Errorf("make the data directory: %w", err)
 	}
+	if err := closed(s.DataDir, filepath.Join(s.DataDir, LedgerFile)); err != nil {
+		return nil, err
+	}
 	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1)}
 	a.setup.Store(setup)
 	a.outcome.LoadedAt = a.started
+	keys, err := setup.Keys()
+	if err != nil {
+		return nil, err
+	}
 	opened := extend(m)
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Log: log, Observe: a.metrics.committed})
+	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Keys: keys, Log: log, Observe: a.metrics.committed, Failed: a.failed})
 	opened()
 	if err != nil {
 		return nil, err
 	}
-	a.ledger, a.answers = watched{ledger, a.watch}, ledger.Alive
+	a.ledger, a.answers = discreet{ledger, a.setup.Load}, ledger.Alive
 	a.vaults = newVaults(a.ledger, log)
 	setup.vaults.Store(a.vaults)
-	a.metrics.registry.MustRegister(queues{ledger.Stats})
-	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics})
+	a.metrics.registry.MustRegister(queues{ledger.Stats}, conditions{a})
+	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics, Vendors: httpx.Clock.Now})
 	a.desk = newDesk(a.ledger, a.setup.Load)
 	a.desk.Fill, a.desk.Wake, a.desk.File = a.fill, a.deliver.WakeAll, ledger
+	a.reconciler = newReconciler(a.ledger, a.setup.Load, a.append, log)
+	a.reconciler.Busy, a.reconciler.Meter = a.deliver.Busy, a.metrics
+	a.desk.Reconciles = reconciles(a.reconciler, a.setup.Load)
+	if err := a.edge.open(s, version); err != nil {
+		return nil, errors.Join(err, ledger.Close())
+	}
+	a.metrics.registry.MustRegister(&a.edge)
 	if err := a.listen(s); err != nil {
 		return nil, errors.Join(err, ledger.Close())
 	}
@@ -100,10 +118,12 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 // NewDesk returns a Desk on a ledger for a Setup, where no daemon runs. Call
 // done before the ledger is closed.
 func NewDesk(ledger store.Ledger, setup *Setup) (desk *admin.Desk, done func()) {
+	file, _ := ledger.(store.File)
+	ledger = discreet{ledger, func() *Setup { return setup }}
 	v := newVaults(ledger, setup.Log)
 	setup.vaults.Store(v)
 	desk = newDesk(ledger, func() *Setup { return setup })
-	desk.File, _ = ledger.(store.File)
+	desk.File = file
 	return desk, v.close
 }
 
@@ -115,8 +135,10 @@ func newDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
 		Parse:    func(e store.Event) (*event.Event, error) { return reader{setup(), ledger}.Parse(e) },
 		Reparse:  func(e store.Event) store.Requeue { return setup().Reparse(e) },
 		Consents: func(connector string) (connectors.Consent, error) { return setup().consent(connector) },
+		Accounts: func(connector string) (connectors.Connector, error) { return setup().account(connector) },
 
-		Backfills: backfills(ledger, setup),
+		Backfills:  backfills(ledger, setup),
+		Reconciles: reconciles(newReconciler(ledger, setup, ledger.Append, setup().Log), setup),
 	}
 }
 
@@ -126,13 +148,13 @@ func policy(d config.Delivery) deliver.Policy {
 
 func receiving(l config.Limits) receiver.Limits {
 	return receiver.Limits{
-		Body: int64(l.Body), InFlight: l.InFlight, Buffered: int64(l.Buffered), Connections: l.Connections,
+		Body: int64(l.Body), InFlight: l.InFlight, Buffered: int64(l.Buffered), Connections: l.Connections, PerAddress: l.PerAddress,
 		HeaderTime: l.HeaderTime, BodyTime: l.BodyTime, IdleTime: l.IdleTime, StoreTime: l.StoreTime,
 	}
 }
 
 // URL is where webhooks are taken, such as http://127.0.0.1:8787.
-func (a *App) URL() string { return "http://" + a.public.Addr().String() }
+func (a *App) URL() string { return scheme(a.edge.public != nil) + a.public.Addr().String() }
 
 // Admin is the address of the admin side as the settings write it.
 func (a *App) Admin() string {
@@ -151,6 +173,10 @@ func (a *App) Desk() *admin.Desk { return a.desk }
 func (a *App) Run(ctx context.Context) error {
 	s := a.setup.Load().Settings
 	limits := receiving(s.Limits)
+	if most := within(limits.Connections); most < limits.Connections {
+		a.log.Warn("fewer connections are taken than limits.connections allows: the process may have too few files open (LimitNOFILE)", "connections", most)
+		limits.Connections = most
+	}
 	public, private := a.servers(limits)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -164,7 +190,7 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	serve := func(srv *http.Server, l net.Listener) {
 		running.Go(func() {
-			if err := srv.Serve(&accepting{Listener: l, begun: began}); !errors.Is(err, http.ErrServerClosed) {
+			if err := serveOn(srv, &accepting{Listener: l, begun: began}); !errors.Is(err, http.ErrServerClosed) {
 				stop(err)
 			}
 		})
@@ -172,13 +198,16 @@ func (a *App) Run(ctx context.Context) error {
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	working.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
 	working.Go(func() { a.sweeper().Run(delivering) })
+	working.Go(func() { a.reconciler.Schedule(delivering) })
+	running.Go(func() { a.recall(delivering) })
 	running.Go(func() { a.keepAccess(delivering) })
 	running.Go(func() { a.expirer().run(delivering) })
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	private.BaseContext = func(net.Listener) context.Context { return asking }
-	serve(public, receiver.Listen(a.public, limits))
+	serve(public, receiver.Listen(a.public, limits, s.TrustedProxies, a.edge.refuse))
 	serve(private, a.private)
+	running.Go(func() { a.keepCertificates(ctx, served) })
 	leave := a.attend(served)
 	a.log.Info("crmsyncd is ready", "version", a.version, "listen", a.public.Addr().String(), "admin", a.Admin(), "sources", len(a.setup.Load().Sources), "connectors", len(a.setup.Load().Connectors))
 
@@ -209,11 +238,24 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stopAsking() // a backup, say, could go on for long
 	_ = private.Shutdown(end)
-	working.Wait()
-	running.Wait()
-	leave()
-	a.vaults.close()
-	errs = append(errs, a.ledger.Close())
+	closed := make(chan error, 1)
+	go func() {
+		working.Wait()
+		running.Wait()
+		leave()
+		a.vaults.close()
+		closed <- a.ledger.Close()
+	}()
+	var enough <-chan time.Time
+	if !whole {
+		// Who read the file when it was truncated may hold its locks for ever.
+		enough = time.After(s.Delivery.Drain)
+	}
+	select {
+	case err := <-closed:
+		errs = append(errs, err)
+	case <-enough:
+	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		errs = append(errs, cause)
 	}
@@ -240,23 +282,6 @@ func (a *App) sweeper() *reconcile.Sweeper {
 	}
 }
 
-// servers are that of the webhooks and that of the admin side.
-func (a *App) servers(limits receiver.Limits) (public, private *http.Server) {
-	public = receiver.Server(receiver.New(receiver.Options{
-		Sources: func() map[string]receiver.Source { return a.setup.Load().receiving },
-		Append:  a.append, Limits: limits, TrustedProxies: a.setup.Load().Settings.TrustedProxies, PublicURL: a.setup.Load().Settings.PublicURL, Log: a.log, Observe: a.metrics.received,
-	}), limits)
-	private = &http.Server{
-		Handler:           admin.Handler(a.desk, a.metrics.handler()),
-		ConnContext:       admin.ConnContext,
-		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
-	}
-	for _, srv := range []*http.Server{public, private} {
-		srv.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug)
-	}
-	return public, private
-}
-
 func (a *App) append(ctx context.Context, e store.Event) (store.Receipt, error) {
 	r, err := a.ledger.Append(ctx, e)
 	if err == nil && !r.Duplicate {
@@ -269,56 +294,26 @@ func (a *App) append(ctx context.Context, e store.Event) (store.Receipt, error) 
 // the disk full.
 const fullFor = 10 * time.Second
 
-// watch takes note of what the ledger answers to writes.
-func (a *App) watch(err error) {
-	switch {
-	case errors.Is(err, store.ErrFull):
+// failed hears of what makes the ledger fail as a whole.
+func (a *App) failed(err error) {
+	if errors.Is(err, store.ErrFull) {
 		a.fullAt.Store(time.Now().UnixNano())
-	case errors.Is(err, store.ErrBroken):
-		select {
-		case a.broken <- err:
-		default:
-		}
+		return
 	}
-}
-
-// watched is a ledger whose write errors are watched.
-type watched struct {
-	store.Ledger
-	watch func(error)
-}
-
-func (w watched) Append(ctx context.Context, e store.Event) (store.Receipt, error) {
-	r, err := w.Ledger.Append(ctx, e)
-	w.watch(err)
-	return r, err
-}
-
-func (w watched) Plan(ctx context.Context, plans []store.Plan) error {
-	err := w.Ledger.Plan(ctx, plans)
-	w.watch(err)
-	return err
-}
-
-func (w watched) Settle(ctx context.Context, updates []store.Update) error {
-	err := w.Ledger.Settle(ctx, updates)
-	w.watch(err)
-	return err
-}
-
-func (w watched) PutSecret(ctx context.Context, name string, value []byte) error {
-	err := w.Ledger.PutSecret(ctx, name, value)
-	w.watch(err)
-	return err
+	select {
+	case a.broken <- err:
+	default:
+	}
 }
 
 func (a *App) reload() diag.Problems {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.checkCertificates()
 	next, problems := Build(a.path, a.version, a.logger)
 	if err := problems.Err(); err != nil {
 		a.outcome.FailedAt, a.outcome.Failure = time.Now(), err.Error()
-		a.metrics.reloads.WithLabelValues("failed").Inc()
+		a.metrics.reloaded(false)
 		a.log.Error("reload refused; the settings in force stay", "problems", len(problems), "first", problems[0].Error())
 		return problems
 	}
@@ -329,56 +324,23 @@ func (a *App) reload() diag.Problems {
 		"data_dir":        old.DataDir == next.Settings.DataDir,
 		"limits":          old.Limits == next.Settings.Limits,
 		"log":             old.Log == next.Settings.Log,
+		"encryption_keys": slices.Equal(old.Privacy.EncryptionKeys, next.Settings.Privacy.EncryptionKeys),
 		"public_url":      fmt.Sprint(old.PublicURL) == fmt.Sprint(next.Settings.PublicURL),
 		"trusted_proxies": slices.Equal(old.TrustedProxies, next.Settings.TrustedProxies),
+		"tls":             reflect.DeepEqual(old.TLS, next.Settings.TLS),
+		"admin_access":    old.AdminAccess.Pair == next.Settings.AdminAccess.Pair,
 	} {
 		if !same {
 			a.log.Warn("this setting changed and needs a restart", "setting", name)
 		}
 	}
 	next.vaults.Store(a.vaults)
+	a.edge.admit(next.Settings.AdminAccess)
 	a.setup.Store(next)
 	a.deliver.Reload(next.delivery(a.ledger))
 	a.outcome = admin.Settings{LoadedAt: time.Now()}
-	a.metrics.reloads.WithLabelValues("done").Inc()
+	a.metrics.reloaded(true)
+	a.noteReload()
 	a.log.Info("reloaded", "sources", len(next.Sources), "connectors", len(next.Connectors))
 	return problems
-}
-
-// fill adds what the running daemon knows to a Status.
-func (a *App) fill(s *admin.Status) {
-	setup := a.setup.Load()
-	a.mu.Lock()
-	s.Settings = a.outcome
-	a.mu.Unlock()
-	s.Version, s.Running, s.StartedAt, s.Listen = a.version, true, a.started, a.public.Addr().String()
-	switch {
-	case a.draining.Load():
-		s.NotReady = "the daemon is stopping"
-	case time.Since(time.Unix(0, a.fullAt.Load())) < fullFor:
-		s.NotReady = "the disk is full; webhooks are answered 503 until there is space"
-	default:
-		s.Ready = true
-	}
-	for _, b := range setup.Settings.Sources {
-		s.Sources = append(s.Sources, admin.Source{Name: b.Name, Type: b.Type})
-	}
-	conditions := a.deliver.Conditions()
-	known := map[string]int{}
-	for i, c := range s.Connectors {
-		known[c.Name] = i
-		s.Connectors[i].State = "removed"
-	}
-	for _, b := range setup.Settings.Connectors {
-		i, ok := known[b.Name]
-		if !ok {
-			i = len(s.Connectors)
-			s.Connectors = append(s.Connectors, admin.Connector{Name: b.Name})
-		}
-		c, cond := &s.Connectors[i], conditions[b.Name]
-		c.Type, c.State, c.Reason, c.Until = b.Type, cond.State, cond.Reason, cond.Until
-		if c.State == "" {
-			c.State = "ok"
-		}
-	}
 }

@@ -1,17 +1,14 @@
 package app
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
-	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
@@ -40,8 +37,7 @@ func backfills(ledger store.Ledger, setup func() *Setup) func(context.Context, s
 func (s *Setup) reader(name string) (sources.Reader, error) {
 	src, ok := s.Sources[name]
 	if !ok {
-		names := slices.Sorted(maps.Keys(s.Sources))
-		return nil, fmt.Errorf("no source %q is in the settings; %s", name, cmp.Or(diag.DidYouMean(name, names), "there are "+strings.Join(names, ", ")))
+		return nil, unknownName("source", name, slices.Sorted(maps.Keys(s.Sources)))
 	}
 	r, ok := src.(sources.Reader)
 	if !ok {

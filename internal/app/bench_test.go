@@ -105,6 +105,14 @@ func startBench(b testing.TB, mapping, crm string) *App {
 func startLimited(b testing.TB, mapping, crm string, per10s, perSecond int) *App {
 	b.Helper()
 	dir := b.TempDir()
+	writeBench(b, dir, mapping, crm, per10s, perSecond)
+	a, stop := runBench(b, dir)
+	b.Cleanup(stop)
+	return a
+}
+
+func writeBench(b testing.TB, dir, mapping, crm string, per10s, perSecond int) {
+	b.Helper()
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
 admin: 127.0.0.1:0
 data_dir: %s
@@ -119,9 +127,6 @@ connectors:
 			b.Fatal(err)
 		}
 	}
-	a, stop := runBench(b, dir)
-	b.Cleanup(stop)
-	return a
 }
 
 // runBench runs a daemon on the settings in a folder until stop.

@@ -34,9 +34,16 @@ type Setup struct {
 	Connectors map[string]connectors.Connector
 	Log        *slog.Logger
 	types      map[string]string // of sources and connectors, by name
+	keys       ledgerKeys
+	opens      map[string]opener
+	shadowed   map[string]bool // connectors in shadow mode
 	receiving  map[string]receiver.Source
 	vaults     *atomic.Pointer[vaults] // of the connectors; set once the ledger is open
 }
+
+// opener opens a connector anew. alter may change what it is given; it may be
+// nil.
+type opener func(alter func(*connectors.Options)) (connectors.Connector, config.ConnectorMode, diag.Problems)
 
 // Logger makes the log that settings ask for.
 type Logger func(config.Log) *slog.Logger
@@ -54,6 +61,19 @@ func BuildOffline(path, version string) (*Setup, diag.Problems) {
 	return load(path, env, version, func(config.Log) *slog.Logger { return slog.New(slog.DiscardHandler) })
 }
 
+// ReadMapping reads another mapping by the same settings. The rules can be used
+// if the problems hold no error.
+func (s *Setup) ReadMapping(path string) (*mapping.Rules, diag.Problems) {
+	other := *s.Settings
+	other.Mapping = path
+	files, problems := mappingFiles(&other)
+	if problems.Err() != nil {
+		return nil, problems
+	}
+	rules, more := mapping.Read(files, s.reading())
+	return rules, append(problems, more...)
+}
+
 func load(path string, env config.Env, version string, log Logger) (*Setup, diag.Problems) {
 	settings, problems := config.Load(path, env)
 	if settings == nil {
@@ -61,17 +81,23 @@ func load(path string, env config.Env, version string, log Logger) (*Setup, diag
 	}
 	s, more := build(settings, version, log(settings.Log))
 	problems = append(problems, more...)
+	if !env.Offline {
+		problems = append(problems, readable(settings)...)
+	}
 	problems.Sort()
-	return s, problems
+	return s, problems.Told()
 }
 
 func build(settings *config.Settings, version string, log *slog.Logger) (*Setup, diag.Problems) {
-	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Guards: map[string]*sources.Guard{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, receiving: map[string]receiver.Source{}, Log: log, vaults: new(atomic.Pointer[vaults])}
+	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Guards: map[string]*sources.Guard{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, opens: map[string]opener{}, shadowed: map[string]bool{}, receiving: map[string]receiver.Source{}, Log: log, vaults: new(atomic.Pointer[vaults])}
 	var problems diag.Problems
 	for _, b := range settings.Sources {
+		if len(problems) > diag.MaxProblems {
+			break
+		}
 		t, ok := sourceTypes[b.Type]
 		if !ok {
-			problems = append(problems, unknownType(b, "source", slices.Sorted(maps.Keys(sourceTypes))))
+			problems = append(problems, unknownType(b, "source", slices.Sorted(maps.Keys(sourceTypes)))...)
 			continue
 		}
 		src, access, ps := t.open(b, settings.Defaults)
@@ -81,60 +107,78 @@ func build(settings *config.Settings, version string, log *slog.Logger) (*Setup,
 			continue
 		}
 		problems = append(problems, hidden(b, src, settings.PublicURL)...)
-		guard, ps := guarded(b, src, access)
-		problems = append(problems, ps...)
-		if guard == nil {
+		guard, more := guarded(b, src, access)
+		if !slices.ContainsFunc(ps, func(p diag.Problem) bool {
+			return slices.Contains([]string{"token", "token_header", "allow_from", "unauthenticated"}, setting(b, p))
+		}) {
+			problems = append(problems, more...)
+		}
+		if guard == nil || ps.Has(diag.Error) {
 			continue
 		}
 		s.Sources[b.Name], s.Guards[b.Name], s.types["source "+b.Name] = src, guard, b.Type
 		s.receiving[b.Name] = received(b, src, guard, access.Limits)
 	}
-	names := map[string]string{}
 	for _, b := range settings.Connectors {
-		names[b.Name] = b.Type
 		t, ok := connectorTypes[b.Type]
 		if !ok {
-			problems = append(problems, unknownType(b, "connector", slices.Sorted(maps.Keys(connectorTypes))))
+			problems = append(problems, unknownType(b, "connector", slices.Sorted(maps.Keys(connectorTypes)))...)
 			continue
 		}
-		conn, ps := t.open(b, connectors.Options{
-			Name: b.Name, Country: settings.Defaults.Country, Zone: settings.Defaults.Zone,
-			Log: log.With("connector", b.Name), UserAgent: "crmsyncd/" + version,
-			Vault: lazyVault{b.Name, s.vaults},
-		})
+		open := func(alter func(*connectors.Options)) (connectors.Connector, config.ConnectorMode, diag.Problems) {
+			o := connectors.Options{
+				Name: b.Name, Country: settings.Defaults.Country, Zone: settings.Defaults.Zone,
+				Log: log.With("connector", b.Name), UserAgent: "crmsyncd/" + version,
+				Vault: lazyVault{b.Name, s.vaults},
+			}
+			if alter != nil {
+				alter(&o)
+			}
+			return t.open(b, o)
+		}
+		conn, mode, ps := open(nil)
 		problems = append(problems, ps...)
+		s.shadowed[b.Name] = mode.Shadow()
 		if conn != nil {
-			s.Connectors[b.Name], s.types["connector "+b.Name] = conn, b.Type
+			s.Connectors[b.Name], s.types["connector "+b.Name], s.opens[b.Name] = conn, b.Type, open
 		}
 	}
+	problems = append(problems, s.keys.read(settings.Privacy)...)
 	files, ps := mappingFiles(settings)
 	problems = append(problems, ps...)
 	if ps.Err() == nil {
-		var known []string
-		for _, b := range settings.Sources {
-			known = append(known, b.Name)
-		}
-		rules, ps := mapping.Read(files, mapping.Options{Sources: cmpNil(known), Connectors: names, Country: settings.Defaults.Country, Zone: settings.Defaults.Zone})
+		rules, ps := mapping.Read(files, s.reading())
 		problems = append(problems, ps...)
 		s.Rules = rules
+		problems = append(problems, s.unheard()...)
 	}
 	return s, problems
 }
 
-// cmpNil keeps "no sources configured" apart from "sources not known".
-func cmpNil(names []string) []string {
-	if names == nil {
-		return []string{}
+// reading is what the settings say about names that rules use.
+func (s *Setup) reading() mapping.Options {
+	d := s.Settings.Defaults
+	opt := mapping.Options{Sources: []string{}, Says: map[string]event.Vocabulary{}, Connectors: map[string]string{}, Country: d.Country}
+	for _, b := range s.Settings.Sources {
+		opt.Sources = append(opt.Sources, b.Name)
+		if w, ok := s.Sources[b.Name].(sources.Worded); ok {
+			opt.Says[b.Name] = w.Vocabulary()
+		}
 	}
-	return names
+	for _, b := range s.Settings.Connectors {
+		opt.Connectors[b.Name] = b.Type
+	}
+	if d.Timezone != "" {
+		opt.Zone = d.Zone
+	}
+	return opt
 }
 
-func unknownType(b config.Block, what string, known []string) diag.Problem {
-	n := b.Node.Get("type")
-	if n == nil {
-		n = b.Node
+func unknownType(b config.Block, what string, known []string) diag.Problems {
+	if b.Type == "" {
+		return nil // told already
 	}
-	return n.Problem(fmt.Sprintf("unknown type %q of %s %q", b.Type, what, b.Name), cmp.Or(diag.DidYouMean(b.Type, known), "known types: "+strings.Join(known, ", ")))
+	return diag.Problems{b.Node.Get("type").Problem(fmt.Sprintf("unknown type %q of %s %q", b.Type, what, b.Name), cmp.Or(diag.DidYouMean(b.Type, known), "known types: "+strings.Join(known, ", ")))}
 }
 
 // mappingFiles reads the mapping: one file, or all .yaml files of a directory.
@@ -170,7 +214,7 @@ func mappingFiles(settings *config.Settings) ([]mapping.File, diag.Problems) {
 	}
 	var files []mapping.File
 	for _, p := range paths {
-		text, err := os.ReadFile(p)
+		text, err := diag.ReadFile(p)
 		if err != nil {
 			return nil, missing(err)
 		}
@@ -222,7 +266,7 @@ func request(e store.Event) *sources.Request {
 
 // Reparse says what today's parser makes of a stored payload.
 func (s *Setup) Reparse(e store.Event) store.Requeue {
-	if e.ContentType == ownContent {
+	if e.ContentType == ownContent || e.ContentType == mendContent {
 		// What crmsyncd made reads the same always.
 	} else if p, err := s.parse(e); err == nil {
 		now := receiver.Stored(e.Source, e.Vendor, e.Origin, request(e), p)
@@ -237,9 +281,12 @@ func (s *Setup) Reparse(e store.Event) store.Requeue {
 // delivery is the Setup as the deliverer takes it.
 func (s *Setup) delivery(ledger store.Ledger) deliver.Setup {
 	r := reader{s, ledger}
-	d := deliver.Setup{Parse: r.Parse, FollowUp: r.followUp, Rules: s.Rules, Policy: policy(s.Settings.Delivery), Connectors: map[string]deliver.Target{}}
+	d := deliver.Setup{Parse: r.Parse, FollowUp: r.followUp, Rules: s.planner(), Fit: s.fit, Policy: policy(s.Settings.Delivery), Connectors: map[string]deliver.Target{}}
 	for name, c := range s.Connectors {
-		d.Connectors[name] = deliver.Target{Connector: c, Wave: connectorTypes[s.types["connector "+name]].wave}
+		if s.shadowed[name] {
+			c = deliver.ReadOnly(c)
+		}
+		d.Connectors[name] = deliver.Target{Connector: c, Wave: connectorTypes[s.types["connector "+name]].wave, Shadow: s.shadowed[name]}
 	}
 	return d
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -61,21 +62,15 @@ func sourceTypeOf[C any, S sources.Source](open func(string, C, config.Defaults)
 		config: zero,
 		open: func(b config.Block, d config.Defaults) (sources.Source, config.Access, diag.Problems) {
 			var c sourceSettings[C]
-			if ps := b.Decode(&c); ps.Has(diag.Error) {
-				return nil, c.Access, ps
-			}
+			ps := b.Decode(&c)
 			if b.Unresolved {
-				return nil, c.Access, nil // a secret that is missing; its problem is among the settings'
+				return nil, c.Access, ps // a secret that is missing; its problem is among the settings'
 			}
 			s, err := open(b.Name, c.Vendor, d)
-			var ps diag.Problems
-			switch {
-			case errors.As(err, &ps):
-				return nil, c.Access, ps
-			case err != nil:
-				return nil, c.Access, diag.Problems{refused(b, err)}
+			if err != nil {
+				return nil, c.Access, besides(ps, b, err)
 			}
-			return s, c.Access, nil
+			return s, c.Access, ps
 		},
 	}
 }
@@ -93,32 +88,71 @@ func openAnyVendor(name string, c anyvendor.Config, d config.Defaults) (*anyvend
 type connectorType struct {
 	config any
 	wave   int // deliveries in one wave: enough to fill many requests
-	open   func(b config.Block, o connectors.Options) (connectors.Connector, diag.Problems)
+	open   func(b config.Block, o connectors.Options) (connectors.Connector, config.ConnectorMode, diag.Problems)
+}
+
+// connectorSettings are the keys of a connector: those of all and those of its
+// CRM.
+type connectorSettings[C any] struct {
+	Vendor C                    `yaml:",inline"`
+	Mode   config.ConnectorMode `yaml:",inline"`
 }
 
 func newConnectorType[C any](open func(C, connectors.Options) (connectors.Connector, error), wave int) connectorType {
-	var zero C
+	var zero connectorSettings[C]
 	return connectorType{
 		config: zero,
 		wave:   wave,
-		open: func(b config.Block, o connectors.Options) (connectors.Connector, diag.Problems) {
-			var c C
-			if ps := b.Decode(&c); ps.Has(diag.Error) {
-				return nil, ps
-			}
+		open: func(b config.Block, o connectors.Options) (connectors.Connector, config.ConnectorMode, diag.Problems) {
+			var c connectorSettings[C]
+			ps := b.Decode(&c)
 			if b.Unresolved {
-				return nil, nil
+				return nil, c.Mode, ps
 			}
-			conn, err := open(c, o)
+			conn, err := open(c.Vendor, o)
 			if err != nil && b.StandIns {
-				return nil, nil // an address, say, for which a random key stands; nothing is sent now
+				return nil, c.Mode, ps // an address, say, for which a random key stands; nothing is sent now
 			}
-			if err != nil {
-				return nil, diag.Problems{refused(b, err)}
+			if err != nil || ps.Has(diag.Error) {
+				return nil, c.Mode, besides(ps, b, err)
 			}
-			return conn, nil
+			return conn, c.Mode, ps
 		},
 	}
+}
+
+// besides adds what a vendor says about its settings to what could not be read
+// of them. Of a setting that could not be read the vendor knows nothing, and
+// what it says then is left out.
+func besides(unread diag.Problems, b config.Block, err error) diag.Problems {
+	if err == nil {
+		return unread
+	}
+	var more diag.Problems
+	if !errors.As(err, &more) {
+		more = diag.Problems{refused(b, err)}
+	}
+	all := unread
+	for _, p := range more {
+		at := setting(b, p)
+		if !slices.ContainsFunc(unread, func(u diag.Problem) bool {
+			return u.Severity == diag.Error && (at == "" || setting(b, u) == at)
+		}) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
+// setting is the key of the block that a problem is about; "" if it is about
+// the block as a whole.
+func setting(b config.Block, p diag.Problem) (key string) {
+	for _, pair := range b.Node.Pairs {
+		if v := pair.Value; v.Line < p.Pos.Line || v.Line == p.Pos.Line && v.Column <= p.Pos.Column {
+			key = pair.Key.Value
+		}
+	}
+	return key
 }
 
 // refused is a vendor's error about its settings, at the setting that it names

@@ -12,15 +12,26 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
+// noConnector says that the settings do not name a connector.
+func (s *Setup) noConnector(name string) error {
+	hint := diag.DidYouMean(name, slices.Collect(maps.Keys(s.Connectors)))
+	if hint != "" {
+		hint = "; " + hint
+	}
+	return fmt.Errorf("the settings in force have no connector %q%s", name, hint)
+}
+
+// account opens a connector anew, with nothing remembered of its account. It
+// shares the tokens of the one that delivers.
+func (s *Setup) account(connector string) (connectors.Connector, error) {
+	return s.Open(connector, nil)
+}
+
 // consent is how a person grants access to a connector.
 func (s *Setup) consent(connector string) (connectors.Consent, error) {
 	c, ok := s.Connectors[connector]
 	if !ok {
-		hint := diag.DidYouMean(connector, slices.Collect(maps.Keys(s.Connectors)))
-		if hint != "" {
-			hint = "; " + hint
-		}
-		return nil, fmt.Errorf("the settings in force have no connector %q%s", connector, hint)
+		return nil, s.noConnector(connector)
 	}
 	if by, ok := c.(connectors.Consenter); ok {
 		if consent := by.Consent(); consent != nil {

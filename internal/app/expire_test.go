@@ -17,6 +17,16 @@ type aging struct {
 	took  time.Duration
 	err   error
 	calls []time.Time
+	mark  []byte
+	ahead time.Duration // of the vendors' clocks
+	heard bool          // that vendors told the time
+}
+
+func (a *aging) Mark(context.Context, string) ([]byte, error) { return a.mark, nil }
+
+func (a *aging) PutMark(_ context.Context, _ string, value []byte) error {
+	a.mark = value
+	return nil
 }
 
 func (a *aging) Expire(_ context.Context, _ time.Time, _ store.Retention, limit int) (store.Expired, error) {
@@ -39,7 +49,8 @@ func TestExpirer(t *testing.T) {
 			defer cancel()
 			x := &expirer{
 				ledger: l, log: slog.New(slog.DiscardHandler), retention: func() store.Retention { return store.Retention{} },
-				wall: func() time.Time { return time.Now().Round(0).Add(slip(started, time.Now())) },
+				wall:  func() time.Time { return time.Now().Round(0).Add(slip(started, time.Now())) },
+				ahead: func() (time.Duration, bool) { return l.ahead, l.heard },
 			}
 			x.run(ctx)
 		})
@@ -78,6 +89,35 @@ func TestExpirer(t *testing.T) {
 		run(t, l, jump, firstExpiry+expiryEvery/2)
 		if len(l.calls) != 0 {
 			t.Error("events were deleted by a clock that had just jumped")
+		}
+	})
+
+	t.Run("a daemon that starts under a clock years ahead believes it after a day only", func(t *testing.T) {
+		t.Parallel()
+		ago := func() []byte { return []byte("1990-01-01T00:00:00Z") } // synctest begins in the year 2000
+		l := &aging{left: 1, mark: ago()}
+		run(t, l, steady, 23*time.Hour)
+		if len(l.calls) != 0 {
+			t.Error("events were deleted by a clock that may be wrong")
+		}
+		l = &aging{left: 1, mark: ago()}
+		run(t, l, steady, 26*time.Hour)
+		if len(l.calls) == 0 {
+			t.Error("a machine that was off for long never deletes anything again")
+		}
+		l = &aging{left: 1, mark: ago(), heard: true}
+		run(t, l, steady, firstExpiry+time.Minute)
+		if len(l.calls) == 0 {
+			t.Error("a clock that the CRMs confirm is not believed")
+		}
+	})
+
+	t.Run("a clock of which the CRMs say that it is wrong is never believed", func(t *testing.T) {
+		t.Parallel()
+		l := &aging{left: 1, heard: true, ahead: time.Hour}
+		run(t, l, steady, 30*time.Hour)
+		if len(l.calls) != 0 {
+			t.Error("events were deleted by a clock that is wrong")
 		}
 	})
 

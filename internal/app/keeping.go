@@ -18,13 +18,13 @@ type keeping struct {
 }
 
 func (k keeping) plan(ctx context.Context, ev *event.Event, v store.View) ([]admin.PreviewRecord, error) {
-	previews, err := deliver.PreviewOf(ctx, k.ledger, k.setup().Rules, ev, v)
+	previews, err := deliver.PreviewOf(ctx, k.ledger, k.setup().planner(), ev, v)
 	if err != nil {
 		return nil, err
 	}
 	out := make([]admin.PreviewRecord, len(previews))
 	for i, p := range previews {
-		out[i] = admin.PreviewRecord{Connector: p.Connector, Rule: p.Rule, Object: p.Object, ID: p.ID, Skip: p.Skip, Fields: []admin.PreviewField{}}
+		out[i] = admin.PreviewRecord{Connector: p.Connector, Rule: p.Rule, Object: p.Object, ID: p.ID, Skip: p.Skip, Shadow: p.Shadow, Fields: []admin.PreviewField{}}
 		for _, f := range p.Fields {
 			out[i].Fields = append(out[i].Fields, admin.PreviewField{Name: f.Name, Value: f.Value, If: f.If, Effect: string(f.Effect)})
 		}
@@ -37,7 +37,7 @@ func (k keeping) traces(v store.View) ([]store.LinkKey, []store.RecordKey) {
 	if err != nil {
 		ev = &event.Event{Type: v.Event.Type, Source: v.Event.Source} // then its deliveries name what they do
 	}
-	return deliver.TracesOf(k.setup().Rules, ev, v)
+	return deliver.TracesOf(k.setup().planner(), ev, v)
 }
 
 func (k keeping) phone(raw string) string {

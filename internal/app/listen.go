@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -22,14 +23,19 @@ const (
 // listen takes the two addresses: from the service manager where it holds them
 // already, which keeps senders waiting through a restart rather than refused.
 func (a *App) listen(s *config.Settings) (err error) {
-	if a.public, err = a.socket(publicSocket, s.Listen, func(at string) (net.Listener, error) { return net.Listen("tcp", at) }); err != nil {
+	if a.public, err = a.socket(publicSocket, s.Listen, onTCP); err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	if a.private, err = a.socket(adminSocket, s.Admin, listenAdmin); err != nil {
 		return errors.Join(fmt.Errorf("admin: %w", err), a.public.Close())
 	}
+	if acme := s.TLS.ACME; acme != nil && (acme.HTTP != "" || slices.Contains(a.manager.Sockets(), acmeSocket)) {
+		if a.edge.http, err = a.socket(acmeSocket, acme.HTTP, onTCP); err != nil {
+			return errors.Join(fmt.Errorf("tls: acme: http: %w", err), a.public.Close(), a.private.Close())
+		}
+	}
 	for _, name := range a.manager.Sockets() {
-		a.log.Warn("a socket of the service manager is not used", "socket", name, "hint", "FileDescriptorName= of its unit is to be http or admin")
+		a.log.Warn("a socket of the service manager is not used", "socket", name, "hint", "FileDescriptorName= of its unit is to be http, admin or acme")
 	}
 	return nil
 }
@@ -45,24 +51,26 @@ func (a *App) socket(name, address string, listen func(string) (net.Listener, er
 		return listen(address)
 	}
 	if name == adminSocket {
-		if err := local(l.Addr()); err != nil {
+		if err := local(l.Addr(), a.setup.Load().Settings.AdminAccess); err != nil {
 			return nil, errors.Join(err, l.Close())
 		}
 	}
-	if !sameAddress(l.Addr(), address) {
+	if address != "" && !sameAddress(l.Addr(), address) {
 		a.log.Warn("the .socket unit says where to listen, not the settings", "socket", name, "unit", l.Addr().String(), "settings", address)
 	}
 	return l, nil
 }
 
-// local holds a socket unit to what the settings are held to: the admin side
-// is for this machine only.
-func local(addr net.Addr) error {
-	if tcp, ok := addr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		return fmt.Errorf("the .socket unit listens at %s, which other machines may reach; ListenStream= is to be a loopback address or a path", addr)
+// local holds a socket unit to what the settings are held to: without a
+// certificate and users the admin side is for this machine only.
+func local(addr net.Addr, access config.AdminAccess) error {
+	if tcp, ok := addr.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() && (access.Cert == "" || len(access.Users) == 0) {
+		return fmt.Errorf("the .socket unit listens at %s, which other machines may reach; ListenStream= is to be a loopback address or a path, or admin_access is to have cert, key and users", addr)
 	}
 	return nil
 }
+
+func onTCP(address string) (net.Listener, error) { return net.Listen("tcp", address) }
 
 func sameAddress(addr net.Addr, settings string) bool {
 	if path, ok := strings.CutPrefix(settings, "unix:"); ok {

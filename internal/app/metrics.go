@@ -3,12 +3,15 @@ package app
 import (
 	"context"
 	"net/http"
+	"runtime"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
+	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -22,6 +25,14 @@ type metrics struct {
 	deliveries *prometheus.CounterVec
 	waves      *prometheus.HistogramVec
 	reloads    *prometheus.CounterVec
+	runs       *prometheus.CounterVec
+	runTime    *prometheus.HistogramVec
+	drift      *prometheus.CounterVec
+	asked      *prometheus.CounterVec
+	runEnd     *prometheus.GaugeVec
+	loaded     prometheus.Gauge
+	loadedWell prometheus.Gauge
+	seen       seen
 }
 
 func newMetrics(version string) *metrics {
@@ -33,10 +44,26 @@ func newMetrics(version string) *metrics {
 		deliveries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crmsyncd_delivery_attempts_total", Help: "Deliveries tried, by connector and result: done, dead, deferred, or the kind of error."}, []string{"connector", "result"}),
 		waves:      prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "crmsyncd_wave_duration_seconds", Help: "Time that a wave of deliveries took.", Buckets: prometheus.ExponentialBuckets(.01, 3, 9)}, []string{"connector"}),
 		reloads:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crmsyncd_reloads_total", Help: "Reloads of settings and mapping, by result."}, []string{"result"}),
+		runs:       prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crmsyncd_reconcile_runs_total", Help: "Reconcile runs that ended, by source or connector and state."}, []string{"source", "connector", "state"}),
+		runTime:    prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "crmsyncd_reconcile_run_duration_seconds", Help: "Time that a reconcile run took.", Buckets: prometheus.ExponentialBuckets(.1, 4, 9)}, []string{"source", "connector"}),
+		drift:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crmsyncd_reconcile_drift_total", Help: "What reconcile found to differ, by source or connector and kind: behind, edited, missing, merged, failed, status."}, []string{"source", "connector", "kind"}),
+		asked:      prometheus.NewCounterVec(prometheus.CounterOpts{Name: "crmsyncd_reconcile_requests_total", Help: "Requests that reconcile sent, by source or connector."}, []string{"source", "connector"}),
+		runEnd:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "crmsyncd_reconcile_last_end_timestamp_seconds", Help: "When a reconcile run of the source or connector ended last, by state; since the daemon's start."}, []string{"source", "connector", "state"}),
+		loaded:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_settings_loaded_timestamp_seconds", Help: "When the settings in force were read."}),
+		loadedWell: prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_settings_last_load_successful", Help: "0 if the last reload was refused, so that the settings before it are in force."}),
 	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version}})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}})
 	build.Set(1)
-	m.registry.MustRegister(m.webhooks, m.ack, m.commits, m.deliveries, m.waves, m.reloads, build,
+	m.loaded.SetToCurrentTime()
+	m.loadedWell.Set(1)
+	for _, result := range []string{"done", "failed"} { // a first failure must be seen to rise
+		m.reloads.WithLabelValues(result)
+	}
+	clock := prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "crmsyncd_clock_ahead_seconds", Help: "By how much this machine's clock is ahead of those of the CRMs that answered lately; negative: behind."}, func() float64 {
+		ahead, _ := httpx.Clock.Ahead()
+		return ahead.Seconds()
+	})
+	m.registry.MustRegister(clock, m.webhooks, m.ack, m.commits, m.deliveries, m.waves, m.reloads, m.runs, m.runTime, m.drift, m.asked, m.runEnd, m.loaded, m.loadedWell, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -49,6 +76,21 @@ func (m *metrics) handler() http.Handler {
 func (m *metrics) received(source, result, reason string, d time.Duration) {
 	m.webhooks.WithLabelValues(source, result, reason).Inc()
 	m.ack.WithLabelValues(source).Observe(d.Seconds())
+	switch result {
+	case "accepted", "duplicate", "unknown", "quarantined":
+		m.seen.note(source, time.Now())
+	}
+}
+
+// reloaded notes how a reload ended.
+func (m *metrics) reloaded(well bool) {
+	m.loadedWell.Set(truth(well))
+	if !well {
+		m.reloads.WithLabelValues("failed").Inc()
+		return
+	}
+	m.reloads.WithLabelValues("done").Inc()
+	m.loaded.SetToCurrentTime()
 }
 
 // committed is the ledger's observer.
@@ -66,6 +108,23 @@ func (m *metrics) Wave(connector string, _ int, took time.Duration) {
 	m.waves.WithLabelValues(connector).Observe(took.Seconds())
 }
 
+// Reconciled implements reconcile.Meter.
+func (m *metrics) Reconciled(t reconcile.Target, state store.RunState, took time.Duration) {
+	m.runs.WithLabelValues(t.Source, t.Connector, string(state)).Inc()
+	m.runTime.WithLabelValues(t.Source, t.Connector).Observe(took.Seconds())
+	m.runEnd.WithLabelValues(t.Source, t.Connector, string(state)).SetToCurrentTime()
+}
+
+// Drifted implements reconcile.Meter.
+func (m *metrics) Drifted(t reconcile.Target, kind string, n int) {
+	m.drift.WithLabelValues(t.Source, t.Connector, kind).Add(float64(n))
+}
+
+// Asked implements reconcile.Meter.
+func (m *metrics) Asked(t reconcile.Target, n int) {
+	m.asked.WithLabelValues(t.Source, t.Connector).Add(float64(n))
+}
+
 // queues shows the ledger's counts at each scrape.
 type queues struct {
 	stats func(context.Context) (store.Stats, error)
@@ -74,6 +133,7 @@ type queues struct {
 var (
 	descEvents  = prometheus.NewDesc("crmsyncd_events", "Events in the ledger.", nil, nil)
 	descQuar    = prometheus.NewDesc("crmsyncd_events_quarantined", "Events that could not be understood.", nil, nil)
+	descNew     = prometheus.NewDesc("crmsyncd_events_unplanned", "Events that no rule has looked at yet.", nil, nil)
 	descBytes   = prometheus.NewDesc("crmsyncd_ledger_bytes", "Size of the ledger's file.", nil, nil)
 	descWaiting = prometheus.NewDesc("crmsyncd_deliveries_waiting", "Deliveries that wait.", []string{"connector"}, nil)
 	descDead    = prometheus.NewDesc("crmsyncd_deliveries_dead", "Deliveries that need a person.", []string{"connector"}, nil)
@@ -82,7 +142,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (q queues) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descEvents, descQuar, descBytes, descWaiting, descDead, descOldest} {
+	for _, d := range []*prometheus.Desc{descEvents, descQuar, descNew, descBytes, descWaiting, descDead, descOldest} {
 		ch <- d
 	}
 }
@@ -101,6 +161,7 @@ func (q queues) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descEvents, float64(s.Events))
 	gauge(descQuar, float64(s.Quarantined))
+	gauge(descNew, float64(s.Unplanned))
 	gauge(descBytes, float64(s.Bytes))
 	for name, c := range s.Connectors {
 		gauge(descWaiting, float64(c.Waiting), name)

@@ -124,7 +124,8 @@ func (a *App) alive(ctx context.Context) error {
 
 // Reload builds everything new from the settings file and swaps it in. On
 // problems nothing changes; they are kept for the status. Addresses, data_dir,
-// limits, log, public_url and trusted_proxies need a restart, which the log says.
+// limits, log, public_url, encryption keys, trusted_proxies and where certificates
+// come from need a restart, which the log says.
 func (a *App) Reload() diag.Problems {
 	if a.ready.Load() { // before that, Ready would be said too early
 		a.tell(sd.Reloading()...)
@@ -154,6 +155,11 @@ func describe(s admin.Status) string {
 	}
 	if s.Settings.Failure != "" {
 		said = append(said, "the reload at "+s.Settings.FailedAt.Local().Format(time.TimeOnly)+" was refused, the settings before it are in force")
+	}
+	for _, c := range s.Certificates {
+		if c.Problem != "" || c.Warning != "" {
+			said = append(said, "the certificate of "+c.Port+" needs a look")
+		}
 	}
 	var waiting, dead uint64
 	for _, c := range s.Connectors {

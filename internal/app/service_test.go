@@ -285,8 +285,12 @@ func TestSockets(t *testing.T) {
 			&net.TCPAddr{IP: net.IPv4zero, Port: 1}:           false,
 			&net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 1}: false,
 		} {
-			if err := local(addr); (err == nil) != ok {
+			if err := local(addr, config.AdminAccess{}); (err == nil) != ok {
 				t.Errorf("%s: %v, want allowed to be %t", addr, err, ok)
+			}
+			locked := config.AdminAccess{Pair: config.Pair{Cert: "c", Key: "k"}, Users: map[string]config.AdminUser{"anna": {}}}
+			if err := local(addr, locked); err != nil {
+				t.Errorf("%s: %v, although a certificate and a token are needed", addr, err)
 			}
 		}
 	})

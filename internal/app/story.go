@@ -34,6 +34,9 @@ type reader struct {
 
 // Parse gives the common model of a stored event.
 func (r reader) Parse(e store.Event) (*event.Event, error) {
+	if e.ContentType == mendContent {
+		return r.mended(e)
+	}
 	s, err := r.story(e)
 	if err != nil {
 		return nil, err
@@ -181,7 +184,7 @@ func (s told) moved() (at time.Time) {
 // earlier and end a story that it completes. It may be among those itself, with
 // another time.
 func (r reader) followUp(e store.Event) (more []store.Event, again []store.Requeue, err error) {
-	if _, several := r.Sources[e.Source].(sources.Closer); !several || e.ContentType == ownContent {
+	if _, several := r.Sources[e.Source].(sources.Closer); !several || e.ContentType == ownContent || e.ContentType == mendContent {
 		return nil, nil, nil
 	}
 	s, err := r.story(e)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"runtime/debug"
+	"slices"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 )
@@ -19,7 +20,22 @@ func (w *wave) ask(ctx context.Context, matches []connectors.Match) (found []con
 	if err == nil && len(found) != len(matches) {
 		err = &connectors.Error{Kind: connectors.Transient, Message: "the connector answered for another number of records"}
 	}
+	for i := range found {
+		found[i].Records = distinct(found[i].Records)
+	}
 	return found, err
+}
+
+// distinct drops records that a CRM gave twice, as happens where its pages move
+// while they are read: one record is not ambiguous.
+func distinct(records []connectors.Record) []connectors.Record {
+	var out []connectors.Record
+	for _, r := range records {
+		if !slices.ContainsFunc(out, func(o connectors.Record) bool { return o.ID == r.ID }) {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // describe is Describe of one object; nothing is known of it where that fails,

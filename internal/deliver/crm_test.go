@@ -20,9 +20,10 @@ type crm struct {
 	finds   int
 	// fault is asked before each change is applied; an error that is Unknown
 	// is returned after applying it.
-	fault func(c connectors.Change) *connectors.Error
-	down  *connectors.Error // of every call
-	hang  chan struct{}     // Write waits for it
+	fault  func(c connectors.Change) *connectors.Error
+	down   *connectors.Error // of every call
+	unique bool              // it keeps the fields that it upserts by unique
+	hang   chan struct{}     // Write waits for it
 }
 
 type row struct {
@@ -42,7 +43,7 @@ func (c *crm) Describe(_ context.Context, objects []string) (connectors.Schema, 
 	for _, name := range objects {
 		o := connectors.Object{Name: name, Fields: map[string]connectors.Field{}}
 		for _, f := range upserts {
-			o.Fields[f] = connectors.Field{Name: f, Upsert: true}
+			o.Fields[f] = connectors.Field{Name: f, Upsert: true, Unique: c.unique}
 		}
 		out[name] = o
 	}

@@ -29,7 +29,10 @@ type Setup struct {
 	FollowUp   func(store.Event) (more []store.Event, again []store.Requeue, err error)
 	Rules      Planner
 	Connectors map[string]Target
-	Policy     Policy
+	// Fit gives a value as a field of the CRM takes it, for shadow mode. nil:
+	// values are compared as they are.
+	Fit    func(object connectors.Object, field string, v connectors.Value) connectors.Value
+	Policy Policy
 }
 
 // Planner says what rules want; *mapping.Rules is one.
@@ -43,6 +46,9 @@ type Planner interface {
 type Target struct {
 	Connector connectors.Connector
 	Wave      int // deliveries in one wave, at least 1
+	// Shadow says that nothing is ever written there, so that a CRM that does
+	// not answer holds up nothing that is.
+	Shadow bool
 }
 
 // Meter counts; its methods are called from several goroutines.
@@ -59,6 +65,9 @@ type Options struct {
 	Setup  Setup
 	Log    *slog.Logger
 	Meter  Meter // may be nil
+	// Wall is the wall clock; nil is time.Now. Vendors is the time as the CRMs
+	// have it, as far as they told; nil is the wall clock's.
+	Wall, Vendors func() time.Time
 }
 
 // Deliverer brings deliveries to CRMs. Use New, then Run.
@@ -66,6 +75,9 @@ type Deliverer struct {
 	ledger store.Ledger
 	log    *slog.Logger
 	meter  Meter
+
+	clock   clock
+	vendors func() time.Time // the time at the CRMs
 
 	work  context.Context // of requests under way; ends when Run's drain time is over
 	wake  chan struct{}   // events were appended
@@ -87,6 +99,12 @@ func New(o Options) *Deliverer {
 	}
 	if d.meter == nil {
 		d.meter = noMeter{}
+	}
+	if d.clock.wall = o.Wall; o.Wall == nil {
+		d.clock.wall = time.Now
+	}
+	if d.vendors = o.Vendors; d.vendors == nil {
+		d.vendors = d.clock.now
 	}
 	return d
 }
@@ -174,9 +192,24 @@ func (d *Deliverer) target(name string) *target {
 	return d.targets[name]
 }
 
+// Busy reports whether deliveries of a connector are under way or were planned
+// and wait for the next wave, and so what is not urgent should let them pass;
+// down, whether it is paused or parked.
+func (d *Deliverer) Busy(connector string) (busy, down bool) {
+	t := d.target(connector)
+	if t == nil {
+		return false, false
+	}
+	down = t.condition().State != "ok"
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.waves > 0 || t.pending > 0, down
+}
+
 // Condition is how a connector fares.
 type Condition struct {
-	State  string    `json:"state"` // ok, paused or parked
+	State  string    `json:"state"`          // ok, paused or parked
+	Kind   string    `json:"kind,omitempty"` // of the error behind it, where not ok
 	Reason string    `json:"reason,omitempty"`
 	Until  time.Time `json:"until,omitzero"`
 }

@@ -455,6 +455,25 @@ func TestProgress(t *testing.T) {
 			t.Errorf("%d notes and %d contacts, want one each", n, m)
 		}
 	})
+	storyOf(t, "what was perhaps made is looked for when its rule gets another name", notes, func(t *testing.T, b *bench) {
+		lost := true
+		b.crm.fault = func(c connectors.Change) *connectors.Error {
+			if c.Object == "notes" && lost {
+				lost = false
+				return &connectors.Error{Kind: connectors.Unknown, Message: "no answer"}
+			}
+			return nil
+		}
+		b.call("1", 0)
+		for len(b.crm.list("notes")) == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		b.d.Reload(setup(t, b.crm, strings.Replace(notes, "- name: ", "- name: renamed ", 1)))
+		b.settled(time.Minute)
+		if n := len(b.crm.list("notes")); n != 1 {
+			t.Errorf("%d notes, want 1", n)
+		}
+	})
 	storyOf(t, "what was made stays known while no rule wants it", notes, func(t *testing.T, b *bench) {
 		seq := b.call("1", 0)
 		b.settled(time.Minute)

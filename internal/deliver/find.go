@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -28,7 +29,10 @@ func (w *wave) find(ctx context.Context, groups []*group) []*group {
 		case g.known():
 			// The ledger knows it by a later key; the earlier ones come first.
 			m.Keys = slices.Concat(g.keys[:g.foundBy], []connectors.Key{{{Field: connectors.ID, Value: g.ids[0]}}})
-		case len(g.keys) == 0 || upsert && g.needsNoLook(m.Read):
+		case len(g.keys) == 0:
+			continue
+		case upsert && g.needsNoLook(m.Read):
+			g.sure = w.unique(g)
 			continue
 		default:
 			m.Keys = g.keys
@@ -42,6 +46,7 @@ func (w *wave) find(ctx context.Context, groups []*group) []*group {
 		return nil
 	}
 	found, err := w.ask(ctx, matches)
+	crashpoint.At("find.answered")
 	if err != nil {
 		w.failAll(asked, connectors.AsError(err))
 		return nil
@@ -92,18 +97,30 @@ func (w *wave) chooseKey(ctx context.Context, g *group) bool {
 	return false
 }
 
-// upserts reports whether the CRM finds or makes a record by a key in one step.
-func (w *wave) upserts(ctx context.Context, object string, k connectors.Key) bool {
-	if len(k) != 1 {
-		return false
-	}
+// described are the CRM's fields of an object, asked for once in a wave.
+func (w *wave) described(ctx context.Context, object string) connectors.Object {
 	o, known := w.objects[object]
 	if !known {
 		o = w.describe(ctx, object)
 		w.objects[object] = o
 	}
-	f, ok := o.Field(k[0].Field)
+	return o
+}
+
+// upserts reports whether the CRM finds or makes a record by a key in one step.
+func (w *wave) upserts(ctx context.Context, object string, k connectors.Key) bool {
+	if len(k) != 1 {
+		return false
+	}
+	f, ok := w.described(ctx, object).Field(k[0].Field)
 	return ok && f.Upsert
+}
+
+// unique reports whether the CRM has one record at most of the key by which a
+// group is upserted.
+func (w *wave) unique(g *group) bool {
+	f, ok := w.objects[g.object].Field(g.createBy[0].Field)
+	return ok && f.Unique
 }
 
 func isID(k connectors.Key) bool {

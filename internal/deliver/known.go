@@ -12,7 +12,8 @@ import (
 
 // knowledge is what the ledger knows under the keys of an item.
 type knowledge struct {
-	ids []string // by key
+	keys []store.LinkKey // the ledger's names of the item's keys
+	ids  []string        // by key
 	// attempted is when some delivery began to make the record, with an outcome
 	// that is not known: an older event that comes late passes that delivery in
 	// the lane, and must not make the record a second time.
@@ -21,13 +22,13 @@ type knowledge struct {
 
 // lookUp asks the ledger for what is known under each item's keys.
 func (w *wave) lookUp(ctx context.Context, items []item) ([]knowledge, error) {
-	var keys []store.LinkKey
+	keys := make([]store.LinkKey, 0, 2*len(items)) // of most: one key, and its attempt
 	for _, it := range items {
 		for _, k := range it.rec.Keys {
 			keys = append(keys, linkKey(w.t.name, it.rec.Object, k))
 		}
 		if len(it.rec.Keys) > 0 {
-			keys = append(keys, attemptKey(linkKey(w.t.name, it.rec.Object, it.rec.Keys[0])))
+			keys = append(keys, attemptKey(keys[len(keys)-len(it.rec.Keys)]))
 		}
 	}
 	ids, err := undamaged(ctx, keys, w.t.d.ledger.Links)
@@ -40,9 +41,11 @@ func (w *wave) lookUp(ctx context.Context, items []item) ([]knowledge, error) {
 		if n == 0 {
 			continue
 		}
-		out[i].ids = ids[:n]
-		out[i].attempted, _ = time.Parse(time.RFC3339Nano, ids[n]) // "": none
-		ids = ids[n+1:]
+		out[i].keys, out[i].ids = keys[:n:n], ids[:n]
+		if at := ids[n]; at != "" {
+			out[i].attempted, _ = time.Parse(time.RFC3339Nano, at)
+		}
+		keys, ids = keys[n+1:], ids[n+1:]
 	}
 	return out, nil
 }

@@ -7,15 +7,21 @@ import (
 	"slices"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
 const (
 	// planPause is how long new events gather before they are planned, so that
 	// planning's commits do not stand in the way of the next webhooks'.
-	planPause  = 5 * time.Millisecond
-	planEvents = 512     // events planned in one commit
-	planBytes  = 8 << 20 // of their bodies
+	planPause = 5 * time.Millisecond
+	// planBackstop is after how long it is looked for new events that nobody
+	// woke for: where a commit takes longer than its sender waits, the event is
+	// there though the sender was told to come again.
+	planBackstop = 10 * time.Second
+	planEvents   = 512     // events planned in one commit
+	planBytes    = 8 << 20 // of their bodies
 )
 
 // plan decides for every new event which connectors it goes to, until ctx
@@ -37,6 +43,7 @@ func (d *Deliverer) plan(ctx context.Context) {
 			select {
 			case <-d.wake:
 				sleep(ctx, planPause)
+			case <-time.After(planBackstop):
 			case <-ctx.Done():
 			}
 			failures = 0
@@ -76,9 +83,11 @@ func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
 			return 0, err
 		}
 	}
+	crashpoint.At("plan.begun")
 	if err := d.ledger.Plan(ctx, plans); err != nil {
 		return 0, err
 	}
+	crashpoint.At("plan.kept")
 	for c, n := range added {
 		if t := d.target(c); t != nil {
 			t.planned(n)
@@ -138,8 +147,9 @@ func (d *Deliverer) wanted(setup Setup, stored store.Event) (connectors []string
 		}
 	}()
 	// Most rules have no condition beyond type and source, which the ledger
-	// keeps: then the payload need not be read for it.
-	if names, certain := setup.Rules.Candidates(stored.Type, stored.Source); certain {
+	// keeps: then the payload need not be read for it. What reconcile made may
+	// be for one connector alone.
+	if names, certain := setup.Rules.Candidates(stored.Type, stored.Source); certain && stored.Origin != event.Reconcile {
 		return names, nil
 	}
 	ev, err := setup.Parse(stored)

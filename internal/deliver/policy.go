@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/store"
 )
 
 // Policy says how long and how often is tried.
@@ -38,7 +39,8 @@ func (p Policy) withDefaults() Policy {
 
 // Backoff is how long to wait after the n-th failure (from 1) in a row: between
 // half and all of BackoffMin doubled n-1 times, at most BackoffMax, but at
-// least atLeast, which a CRM may have asked for.
+// least atLeast, which a CRM may have asked for, up to an
+// hour; never above store.LongestWait.
 func (p Policy) Backoff(n int, atLeast time.Duration) time.Duration {
 	d := p.BackoffMax
 	if n < 1 {
@@ -47,7 +49,22 @@ func (p Policy) Backoff(n int, atLeast time.Duration) time.Duration {
 	if n <= 30 {
 		d = min(p.BackoffMin<<(n-1), p.BackoffMax)
 	}
-	return max(atLeast, d/2+rand.N(d/2+1))
+	return min(max(min(atLeast, longestAsked), d/2+rand.N(d/2+1)), store.LongestWait)
+}
+
+// enough is for how long a delivery is tried at least before its age counts.
+const enough = time.Hour
+
+// tried is how long a delivery has waited at least half of, after so many
+// failures of its own.
+func (p Policy) tried(attempts int) (sum time.Duration) {
+	for n := range attempts {
+		if n > 30 {
+			return sum + time.Duration(attempts-n)*p.BackoffMax
+		}
+		sum += min(p.BackoffMin<<n, p.BackoffMax)
+	}
+	return sum
 }
 
 // verdict is what an error means for a delivery.
@@ -81,21 +98,28 @@ func judge(e *connectors.Error) verdict {
 // exhaustedProbe is how often a connector is tried whose day or month is used up.
 const exhaustedProbe = 30 * time.Minute
 
+// outage is how the pauses of an account grow that fails again and again.
+var outage = Policy{BackoffMin: time.Second, BackoffMax: time.Minute}
+
 // pause says for how long an account-wide error stops the connector, and
 // whether it is parked: nothing but time or a person mends it.
 func (p Policy) pause(e *connectors.Error, failures int) (wait time.Duration, parked bool) {
 	switch {
 	case e.Park:
-		return max(e.Wait, exhaustedProbe), true
+		return max(min(e.Wait, store.LongestWait), exhaustedProbe), true
 	case e.Kind == connectors.Auth:
-		return max(e.Wait, p.ParkedProbe), true
+		return max(min(e.Wait, longestAsked), p.ParkedProbe), true
 	case e.Wait > 0:
-		return e.Wait + rand.N(e.Wait/10+time.Millisecond), false
+		asked := min(e.Wait, longestAsked)
+		return max(asked+rand.N(asked/10+time.Millisecond), outage.Backoff(failures, 0)), false
 	}
-	return Policy{BackoffMin: time.Second, BackoffMax: time.Minute}.Backoff(failures, 0), false
+	return outage.Backoff(failures, 0), false
 }
 
 const (
+	// longestAsked is the longest wait that an answer is given which it asks
+	// for: some ask for years. One request an hour is no burden.
+	longestAsked = time.Hour
 	// breath is how long a connector rests that was too fast for its account
 	// while others of its wave were taken, for as many waves in a row as bursts.
 	breath = time.Second

@@ -26,6 +26,7 @@ type Preview struct {
 	Connector, Rule, Object string
 	ID                      string // "" where none is known: looked up by its keys, or made
 	Skip                    string // why it is not written
+	Shadow                  bool   // nothing would be written, as its rule or connector is in shadow mode
 	Fields                  []PreviewField
 }
 
@@ -48,7 +49,7 @@ func PreviewOf(ctx context.Context, ledger store.Ledger, rules Planner, ev *even
 		}
 		kept := deliveryTo(v, connector)
 		for i, rec := range plan.Records {
-			p := Preview{Connector: connector, Rule: rec.Rule, Object: rec.Object, Skip: rec.Skip}
+			p := Preview{Connector: connector, Rule: rec.Rule, Object: rec.Object, Skip: rec.Skip, Shadow: rec.Shadow}
 			if i < len(kept.Records) {
 				p.ID = kept.Records[i].ID
 			}

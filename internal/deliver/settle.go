@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
 // settle decides what becomes of each delivery and keeps it.
 func (w *wave) settle(ctx context.Context) {
-	now := time.Now()
+	now := w.t.d.clock.now()
 	interrupted := ctx.Err() != nil
 	if !interrupted {
 		w.judgeAccount()
@@ -27,10 +28,15 @@ func (w *wave) settle(ctx context.Context) {
 		updates = append(updates, store.Update{Delivery: j.d})
 	}
 	updates[0].Links, updates[0].Heads = w.links, w.heads
+	crashpoint.At("settle.begun")
 	if err := w.keep(context.WithoutCancel(ctx), updates); err != nil {
 		// Without a pause the CRM would be asked the same again and again.
 		w.account = ledgerError(err)
+	} else {
+		w.t.inLedger(w.links)
+		w.tell()
 	}
+	crashpoint.At("settle.kept")
 	for r, n := range results {
 		w.t.d.meter.Attempted(w.t.name, r, n)
 	}
@@ -66,6 +72,8 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 		d.State, d.Kind, d.Reason, d.Due = store.Done, "", "", time.Time{}
 		if len(j.plan.Records) == 0 {
 			d.Reason = "no rule wants it any more"
+		} else {
+			d.Reason = j.shadowReason()
 		}
 		w.t.unsolo(d.ID)
 		return string(store.Done)
@@ -84,7 +92,9 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 	// A first failure is no reason to give up: the delivery may be old because
 	// the daemon was off, or because a person had it tried again. Nor is what
 	// holds up the account.
-	if v != die && own && failedBefore && now.Sub(d.CreatedAt) > policy.MaxAge {
+	// A clock that was put forward makes everything old: it must have been
+	// tried for a time, too.
+	if v != die && own && failedBefore && now.Sub(d.CreatedAt) > policy.MaxAge && policy.tried(d.Attempts) >= min(policy.MaxAge, enough) {
 		v = die
 		d.Reason = fmt.Sprintf("given up after %s: %s", policy.MaxAge, d.Reason)
 	}
@@ -138,7 +148,7 @@ func (w *wave) reason(e *connectors.Error) string {
 func (t *target) succeededSince(at time.Time) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return !at.IsZero() && t.lastSuccess.After(at)
+	return !at.IsZero() && !t.lastSuccess.IsZero() && t.d.clock.before(t.lastSuccess).After(at)
 }
 
 // keep settles, for as long as it takes: what a CRM has confirmed should not
@@ -182,9 +192,13 @@ func (w *wave) keepEach(ctx context.Context, updates []store.Update) error {
 
 // intend keeps the time at which the creation of records begins, before
 // the first byte goes out. What earlier steps wrote is kept with it: a delivery
-// that is found with their records done looks at them no more.
+// that is found with their records done looks at them no more. Upserts that the
+// CRM itself keeps to one record need no such mark, nor does what a receiver
+// knows again: after a crash they are sent again as they were.
 func (w *wave) intend(ctx context.Context, groups []*group) error {
-	now := time.Now()
+	now := w.t.d.vendors().Round(0)
+	repeater, ok := w.conn.(connectors.Repeater)
+	repeats := ok && repeater.Repeats()
 	touched := map[*job]*store.Record{}
 	for _, g := range groups {
 		if g.known() {
@@ -192,8 +206,11 @@ func (w *wave) intend(ctx context.Context, groups []*group) error {
 		}
 		for _, it := range g.items {
 			r := &it.job.d.Records[it.step]
-			if r.Attempted.IsZero() {
-				r.Attempted = now
+			if !r.Attempted.IsZero() {
+				continue
+			}
+			r.Attempted = now
+			if !g.sure && !repeats {
 				touched[it.job] = r
 			}
 		}
@@ -206,7 +223,9 @@ func (w *wave) intend(ctx context.Context, groups []*group) error {
 		updates = append(updates, store.Update{Delivery: j.d})
 	}
 	updates[0].Links, updates[0].Heads = w.links, w.heads
+	crashpoint.At("intent.begun")
 	err := w.t.d.ledger.Settle(ctx, updates)
+	crashpoint.At("intent.kept")
 	if err != nil {
 		for r := range maps.Values(touched) {
 			r.Attempted = time.Time{} // nothing was sent

@@ -35,6 +35,7 @@ type group struct {
 	fields    []versioned
 	links     []connectors.Link
 	attempted time.Time // of an earlier attempt whose outcome is not known
+	sure      bool      // the CRM itself keeps it from being made twice, whatever becomes of our requests
 	last      string    // with on_many: all, the id known of earlier, in case no key finds a record
 	another   bool      // with on_many: all, a further record; its first has a group of its own
 	held      int       // values left out as newer ones, or a person's, are there
@@ -144,10 +145,14 @@ func (w *wave) group(ctx context.Context, items []item) ([]*group, error) {
 			g.skip(it.rec.Skip)
 			continue
 		}
-		for _, k := range g.keys {
-			g.linkKeys = append(g.linkKeys, linkKey(w.t.name, g.object, k))
-		}
+		g.linkKeys = known[i].keys
 		w.resolve(g, known[i])
+		if !g.known() && w.doubtful(g) {
+			it.job.wait = hold
+			g.fail(wrongClock())
+			lanes[it.job.d.Lane] = true
+			continue
+		}
 		if it.rec.OnMany == mapping.ManyAll && g.known() && len(g.keys) > 0 {
 			g.last, g.ids, g.foundBy = g.ids[0], nil, -1 // there may be more of them
 		}

@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -22,6 +23,7 @@ const (
 	waveBytes  = 32 << 20        // bodies in one wave
 	slowWave   = 2 * time.Second // after which another wave may begin beside it
 	slowLook   = 5 * slowWave    // after which it may although one looks up records still
+	glance     = time.Minute     // after which a connector with nothing to do looks at the clock again
 	maxWaves   = 4               // side by side, so that one that hangs holds up nobody else
 	recentLife = 5 * time.Minute // longer than any CRM's search index lags behind
 )
@@ -41,6 +43,7 @@ type target struct {
 	pausedUntil time.Time
 	parked      bool
 	reason      string
+	kind        connectors.Kind // of the failure that reason tells of
 	failures    int             // account-wide failures in a row
 	failedAt    time.Time       // when the last of them was noted
 	trickle     int             // deliveries in the next wave after a pause; 0: no bound
@@ -52,7 +55,8 @@ type target struct {
 	looks       int             // of them, that look up records
 	lookBegan   time.Time       // when one began that found no other doing so
 	waveID      int
-	recent      map[store.LinkKey]recentID // records written lately, which searches may not find yet
+	recent      map[store.LinkKey]recentID // records written lately, which neither the ledger knows nor searches may find yet
+	swept       time.Time                  // when the old ones among them were thrown away
 	solo        map[store.DeliveryID]bool  // not to be merged with others: the merged change was invalid
 }
 
@@ -115,9 +119,9 @@ func (t *target) condition() Condition {
 	case !t.parked && !time.Now().Before(t.pausedUntil):
 		return Condition{State: "ok"}
 	case t.parked:
-		return Condition{State: "parked", Reason: t.reason, Until: t.pausedUntil}
+		return Condition{State: "parked", Kind: t.kind.String(), Reason: t.reason, Until: t.pausedUntil}
 	}
-	return Condition{State: "paused", Reason: t.reason, Until: t.pausedUntil}
+	return Condition{State: "paused", Kind: t.kind.String(), Reason: t.reason, Until: t.pausedUntil}
 }
 
 // loop begins waves until ctx ends, then waits for those under way.
@@ -143,7 +147,7 @@ func (t *target) loop(ctx context.Context) {
 		}
 		t.pending = 0
 		t.mu.Unlock()
-		work, next, err := t.d.ledger.Due(ctx, t.name, time.Now(), t.isBusy, limit, waveBytes)
+		work, next, err := t.d.ledger.Due(ctx, t.name, t.d.clock.now(), t.isBusy, limit, waveBytes)
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -153,7 +157,8 @@ func (t *target) loop(ctx context.Context) {
 		case len(work) == 0 && next.IsZero():
 			t.await(ctx, time.Hour)
 		case len(work) == 0:
-			t.await(ctx, time.Until(next))
+			// Not for long: the wall clock may be put forward meanwhile.
+			t.await(ctx, min(next.Sub(t.d.clock.now()), glance))
 		default:
 			w := t.begin(setup, to, work)
 			under.Go(func() {
@@ -219,12 +224,20 @@ func (t *target) begin(setup Setup, to Target, work []store.Work) *wave {
 	for _, w := range work {
 		t.busy[w.Delivery.Lane] = true
 	}
-	for k, r := range t.recent {
-		if t.begun.After(r.till) {
-			delete(t.recent, k)
-		}
+	if t.begun.Sub(t.swept) > recentLife/20 { // there may be very many
+		t.swept = t.begun
+		maps.DeleteFunc(t.recent, func(_ store.LinkKey, r recentID) bool { return t.begun.After(r.till) })
 	}
-	return &wave{t: t, id: t.waveID, setup: setup, conn: to.Connector, work: work, begun: t.begun}
+	return &wave{t: t, id: t.waveID, setup: setup, conn: to.Connector, shadowed: to.Shadow, work: work, begun: t.begun}
+}
+
+// inLedger says that the ledger has links, so that nothing else need know them.
+func (t *target) inLedger(links map[store.LinkKey]string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for k := range links {
+		delete(t.recent, k)
+	}
 }
 
 func (t *target) end(w *wave) {
@@ -316,7 +329,7 @@ func (t *target) fared(w *wave) {
 	case tooFast(e) && w.succeeded && t.failures < bursts:
 		// The account works. What it wants to be waited for, its limiter waits.
 		t.failures++
-		t.pausedUntil, t.reason = later(t.pausedUntil, now.Add(breath)), e.Error()
+		t.pausedUntil, t.reason, t.kind = later(t.pausedUntil, now.Add(breath)), e.Error(), e.Kind
 	default:
 		if !same {
 			t.failures++
@@ -334,7 +347,7 @@ func (t *target) pause(p Policy, e *connectors.Error, now time.Time) {
 	} else if first {
 		t.d.log.Warn("connector paused; its deliveries wait", "connector", t.name, "kind", e.Kind.String(), "reason", e.Error(), "next_try", wait.Round(time.Millisecond).String())
 	}
-	t.failedAt, t.trickle, t.reason = now, 1, e.Error()
+	t.failedAt, t.trickle, t.reason, t.kind = now, 1, e.Error(), e.Kind
 	t.parked = parked || t.parked && now.Before(t.pausedUntil)
 	t.pausedUntil = later(t.pausedUntil, now.Add(wait))
 }

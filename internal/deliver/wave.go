@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -30,6 +31,8 @@ type wave struct {
 	failed    *connectors.Error // the last failure that may be the CRM's as a whole
 
 	objects map[string]connectors.Object // the CRM's fields, as far as they were asked for
+
+	shadowed bool // nothing is written to this connector at all
 
 	// What is to be kept with the deliveries. One map each for all of them: a
 	// record may be written by several, and the last to write it counts.
@@ -61,6 +64,7 @@ func (w *wave) prepare() {
 	w.links, w.heads = map[store.LinkKey]string{}, map[store.RecordKey]store.Head{}
 	for _, x := range w.work {
 		j := &job{d: x.Delivery, event: eventIdentity(x.Event)}
+		j.d.OccurredAt = ordered(x.Event)
 		w.jobs = append(w.jobs, j)
 		plan, call, err := w.plan(x.Event)
 		if err != nil {
@@ -69,6 +73,11 @@ func (w *wave) prepare() {
 		}
 		j.plan = plan
 		j.d.Records = progress(j.plan, j.d.Records, call)
+		for i := range j.plan.Records {
+			if r := &j.d.Records[i]; r.Shadow() { // of an attempt in shadow mode
+				r.Action, r.Note, r.Changes = "", "", nil
+			}
+		}
 	}
 }
 
@@ -105,6 +114,7 @@ func progress(p mapping.Plan, before []store.Record, call string) []store.Record
 		return keyed && b.Call != "" && b.Call != call
 	})
 	now := make([]store.Record, len(p.Records))
+	var fresh []int
 	for i, r := range p.Records {
 		now[i] = store.Record{Rule: r.Rule, Object: r.Object, Call: call}
 		same := func(b store.Record) bool { return b.Rule == r.Rule && b.Object == r.Object }
@@ -112,6 +122,17 @@ func progress(p mapping.Plan, before []store.Record, call string) []store.Record
 			now[i] = before[at]
 			now[i].Call = call
 			before = slices.Delete(before, at, at+1)
+			continue
+		}
+		fresh = append(fresh, i)
+	}
+	// Where a rule got another name, what it began under the old one may have
+	// been made: such records are looked for before they are made.
+	for _, i := range fresh {
+		for _, b := range before {
+			if b.Object == now[i].Object && b.ID == "" {
+				now[i].Attempted = earlier(now[i].Attempted, b.Attempted)
+			}
 		}
 	}
 	for _, b := range before {
@@ -139,17 +160,27 @@ func (w *wave) run(ctx context.Context) {
 	w.prepare()
 	for step := 0; w.account == nil && ctx.Err() == nil; step++ {
 		var items []item
+		more := false
 		for _, j := range w.jobs {
-			if j.state == open && step < len(j.plan.Records) {
-				items = append(items, item{j, step, &j.plan.Records[step]})
+			if j.state != open || step >= len(j.plan.Records) {
+				continue
+			}
+			more = true
+			if rec := &j.plan.Records[step]; !rec.Shadow {
+				items = append(items, item{j, step, rec})
 			}
 		}
-		if len(items) == 0 {
+		if !more {
 			break
 		}
-		w.step(ctx, items)
-		w.holdLanes()
+		if len(items) > 0 {
+			w.step(ctx, items)
+			crashpoint.At("wave.step")
+			w.holdLanes()
+		}
 	}
+	w.shadow(ctx)
+	w.holdLanes()
 	w.settle(ctx)
 }
 

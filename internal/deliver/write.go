@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -48,7 +49,11 @@ func (w *wave) fill(ctx context.Context, groups []*group) error {
 
 // compose merges the items' values and leaves out what must not be written.
 func (g *group) compose(head store.Head) {
-	var all []versioned
+	size := 0
+	for _, it := range g.items {
+		size += len(it.rec.Fields)
+	}
+	all := make([]versioned, 0, size)
 	done := true
 	tried := false
 	for _, it := range g.items {
@@ -127,26 +132,26 @@ func (g *group) written(head store.Head) bool {
 
 // write sends the groups' changes and takes in the results.
 func (w *wave) write(ctx context.Context, groups []*group) {
-	var changes []connectors.Change
-	var of []*group
+	changes := make([]connectors.Change, 0, len(groups))
 	for _, g := range groups {
 		c := connectors.Change{
-			Object: g.object, Fields: map[string]connectors.Value{}, Links: g.links, Attempted: g.attempted,
+			Object: g.object, Fields: make(map[string]connectors.Value, len(g.fields)), Links: g.links, Attempted: g.attempted,
 			Lane: g.items[0].job.d.Lane, Idempotency: w.idempotency(g.items[0]),
 		}
 		for _, f := range g.fields {
 			c.Fields[f.Name] = f.Value
 		}
-		if !g.known() {
+		if g.known() {
+			c.ID = g.ids[0]
+		} else {
 			c.Key = g.createBy
-			changes, of = append(changes, c), append(of, g)
-			continue
 		}
-		c.ID = g.ids[0]
-		changes, of = append(changes, c), append(of, g)
+		changes = append(changes, c)
 	}
+	crashpoint.At("write.begun")
 	results, whole := w.send(ctx, changes)
-	for i, g := range of {
+	crashpoint.At("write.answered")
+	for i, g := range groups {
 		var r connectors.Result
 		if i < len(results) {
 			r = results[i]
@@ -235,7 +240,12 @@ func (w *wave) part(g *group, e *connectors.Error) {
 
 // remember notes the record's id under its keys, and what was written to it.
 func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
-	head := store.Head{}
+	key := store.RecordKey{Connector: w.t.name, Object: g.object, ID: r.ID}
+	head := w.heads[key]
+	if head == nil {
+		head = make(store.Head, len(g.fields))
+		w.heads[key] = head
+	}
 	for _, f := range g.fields {
 		if _, sent := c.Fields[f.Name]; !sent {
 			continue
@@ -247,11 +257,6 @@ func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
 		}
 		head[f.Name] = v
 	}
-	key := store.RecordKey{Connector: w.t.name, Object: g.object, ID: r.ID}
-	if w.heads[key] == nil {
-		w.heads[key] = store.Head{}
-	}
-	maps.Copy(w.heads[key], head)
 	if g.another {
 		return
 	}
@@ -266,9 +271,13 @@ func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
 			w.links[k] = r.ID
 		}
 	}
+	written := recentID{r.ID, time.Now().Add(recentLife)}
 	w.t.mu.Lock()
-	for _, k := range slices.Concat(g.linkKeys, g.further) {
-		w.t.recent[k] = recentID{r.ID, time.Now().Add(recentLife)}
+	for _, k := range g.linkKeys {
+		w.t.recent[k] = written
+	}
+	for _, k := range g.further {
+		w.t.recent[k] = written
 	}
 	w.t.mu.Unlock()
 }

@@ -158,11 +158,30 @@ func decodeStruct(n *Node, v reflect.Value) Problems {
 		ps = append(ps, decode(p.Value, v.FieldByIndex(keys[at].field.Index))...)
 	}
 	for _, k := range keys {
-		if x := n.Get(k.name); k.required && (x == nil || x.Null) {
+		if x := n.Get(k.name); k.required && (x == nil && !n.misspells(k.name, keys) || x != nil && x.Null) {
 			ps = append(ps, n.Problem(fmt.Sprintf("%q is missing", k.name), "add "+k.name+": …"))
 		}
 	}
 	return ps
+}
+
+// misspells reports whether a key of the node is likely to be meant as this
+// one, which is told then.
+func (n *Node) misspells(name string, keys []structKey) bool {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
+	return n.Misspells(name, names)
+}
+
+// Misspells reports whether the node has, in place of a key, one that is not
+// known and is likely to be meant as it: UnknownKey says so, and that the key is
+// missing need not be said as well.
+func (n *Node) Misspells(key string, known []string) bool {
+	return slices.ContainsFunc(n.Pairs, func(p Pair) bool {
+		return !slices.Contains(known, p.Key.Value) && Suggest(p.Key.Value, known) == key
+	})
 }
 
 type structKey struct {

@@ -89,6 +89,18 @@ func (ps Problems) Has(s Severity) bool {
 	return slices.ContainsFunc(ps, func(p Problem) bool { return p.Severity == s })
 }
 
+// MaxProblems is how many problems of one file are told.
+const MaxProblems = 100
+
+// Told are the first of them; the last then says that there are more.
+func (ps Problems) Told() Problems {
+	if len(ps) <= MaxProblems {
+		return ps
+	}
+	more := Problem{Pos: Pos{File: ps[MaxProblems].Pos.File}, Message: "there are more problems", Hint: "mend those shown first"}
+	return append(ps[:MaxProblems:MaxProblems], more)
+}
+
 // Sort orders problems by file and place.
 func (ps Problems) Sort() {
 	slices.SortStableFunc(ps, func(a, b Problem) int {
@@ -128,19 +140,28 @@ const longestLine = 160 // characters of a user's line that Render shows
 // excerpt cuts the line to a window around the column and underlines it. Tabs
 // become one blank, so that the caret stands right.
 func excerpt(p Problem) (line, caret string) {
-	runes := []rune(strings.Map(printable, p.Line))
-	at := min(max(p.Pos.Column-1, 0), len(runes))
+	at := max(p.Pos.Column-1, 0)
 	from := 0
 	if at > longestLine-40 {
 		from = at - longestLine/2
 	}
-	to := min(len(runes), from+longestLine)
-	width := max(1, min(p.Width, to-at))
+	// A line may have a megabyte, and many problems.
+	var window []rune
+	n := 0
+	for _, r := range p.Line {
+		if n++; n > from+longestLine {
+			break
+		} else if n > from {
+			window = append(window, printable(r))
+		}
+	}
+	at = min(at, from+len(window))
+	width := max(1, min(p.Width, from+len(window)-at))
 	pre := ""
 	if from > 0 {
 		pre = "…"
 	}
-	return pre + string(runes[from:to]), strings.Repeat(" ", at-from+utf8.RuneCountInString(pre)) + strings.Repeat("^", width)
+	return pre + string(window), strings.Repeat(" ", at-from+utf8.RuneCountInString(pre)) + strings.Repeat("^", width)
 }
 
 func printable(r rune) rune {

@@ -88,7 +88,6 @@ func TestDecodeReportsEveryProblem(t *testing.T) {
 3:5 wants true or false
 5:10 wants a whole number
 6:5 "x" is missing (add x: …)
-1:1 "name" is missing (add name: …)
 `
 	ps := n.Decode(&into)
 	got := map[string]bool{}

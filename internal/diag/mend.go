@@ -184,6 +184,10 @@ func valueChanges(k int, before, value string) []change {
 	c := change{k, before + quoted(strings.TrimRight(bare, " ")), column(before), "the value begins with a character that YAML keeps for itself", "put the value in quotes"}
 	i := strings.Index(bare, ": ")
 	switch {
+	case besideValue.MatchString(bare):
+		m := besideValue.FindStringSubmatch(bare)
+		c.text = before + "{value: " + quoted(m[1]) + m[2] + "}"
+		c.message, c.hint, c.column = "options stand beside a value only within { }", "write {value: "+m[1]+m[2]+"}", column(before)
 	case value[0] == '{' || value[0] == '[':
 		c.message = "a list or braces that YAML cannot read"
 		if strings.HasPrefix(value, "{{") {
@@ -204,6 +208,9 @@ func valueChanges(k int, before, value string) []change {
 	}
 	return append(cs, c)
 }
+
+// besideValue finds options that follow a value without braces.
+var besideValue = regexp.MustCompile(`^(=[^,]*)((?:, *(?:if|missing|on_edit): *[a-z]+)+)$`)
 
 // openQuote finds a quote within a list or braces that is not closed.
 func openQuote(s string) (int, bool) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"regexp"
 	"strconv"
 	"strings"
@@ -65,13 +66,24 @@ type Pair struct {
 }
 
 const (
-	maxYAML  = 4 << 20 // bytes of one file
+	maxYAML  = 1 << 20 // bytes of one file: reading the worst takes less than a second
 	maxDepth = 64      // levels of nesting
 )
 
+// ReadFile reads a file for ReadYAML: no more of it than shows that it is too
+// large.
+func ReadFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return io.ReadAll(io.LimitReader(f, maxYAML+1))
+}
+
 // ReadYAML reads one document. Refused are: more than one document, aliases,
 // anchors, merge keys, duplicate keys, keys that are not text, tabs for
-// indentation, invalid UTF-8, nesting over 64 levels and files over 4 MiB. An
+// indentation, invalid UTF-8, nesting over 64 levels and files over 1 MiB. An
 // empty file is an empty mapping.
 //
 // On problems the node holds what could be read, and may be nil. A line with
@@ -80,7 +92,7 @@ const (
 func ReadYAML(name string, text []byte) (*Node, Problems) {
 	f := &File{Name: name}
 	if len(text) > maxYAML {
-		return nil, Problems{{Pos: Pos{File: name}, Message: fmt.Sprintf("the file has %d bytes; at most %d are read", len(text), maxYAML), Hint: "split it into several files"}}
+		return nil, Problems{{Pos: Pos{File: name}, Message: fmt.Sprintf("the file is larger than %d KiB, which is the most that is read", maxYAML>>10), Hint: "is it the right file? rules can be split into several, in a folder"}}
 	}
 	text = bytes.TrimPrefix(text, []byte("\xef\xbb\xbf"))
 	f.lines = strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")

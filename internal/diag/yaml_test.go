@@ -41,7 +41,7 @@ func TestReadYAMLRefuses(t *testing.T) {
 			}
 		})
 	}
-	if _, ps := ReadYAML("f.yaml", make([]byte, maxYAML+1)); len(ps) != 1 || !strings.Contains(ps[0].Message, "at most") {
+	if _, ps := ReadYAML("f.yaml", make([]byte, maxYAML+1)); len(ps) != 1 || !strings.Contains(ps[0].Message, "the most") {
 		t.Errorf("a file over the limit: got %v", ps)
 	}
 }

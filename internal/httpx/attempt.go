@@ -8,8 +8,11 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptrace"
+	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 )
 
 // fate is what becomes of one request over all its attempts. It travels in
@@ -17,6 +20,7 @@ import (
 type fate struct {
 	repeatable bool
 	limiter    *Limiter
+	upload     *Upload
 	// written: an attempt without an answer may have reached the vendor.
 	written atomic.Bool
 }
@@ -38,6 +42,8 @@ type attempts struct {
 	limiter *Limiter
 	outage  *outage
 	refused func(*Response) time.Duration
+
+	onlyJSON bool
 }
 
 var errTooLarge = errors.New("the answer is larger than 8 MiB")
@@ -59,7 +65,11 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	defer func() { a.outage.leave(time.Now(), fared(r, answer, err)) }()
 	// The time limit begins behind the limiters: waiting for one's turn is
 	// not the vendor's fault.
-	ctx, cancel := context.WithTimeoutCause(r.Context(), a.timeout, errTimeout)
+	patience := a.timeout
+	if fate.upload != nil {
+		patience = max(patience, fate.upload.Patience)
+	}
+	ctx, cancel := context.WithTimeoutCause(r.Context(), patience, errTimeout)
 	defer cancel()
 	var sent atomic.Bool
 	trace := &httptrace.ClientTrace{
@@ -67,11 +77,28 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 		WroteRequest: func(httptrace.WroteRequestInfo) {
 			sent.Store(true)
 			mine.out()
+			crashpoint.At("request.sent")
 		},
 	}
-	answer, err = a.next.RoundTrip(r.WithContext(httptrace.WithClientTrace(ctx, trace)))
+	count(r.Context())
+	crashpoint.At("request.begun")
+	began := time.Now()
+	out := r.WithContext(httptrace.WithClientTrace(ctx, trace))
+	if fate.upload != nil {
+		if err := fate.upload.put(out); err != nil {
+			return nil, err
+		}
+	}
+	answer, err = a.next.RoundTrip(out)
 	if err == nil {
+		Clock.observe(answer, began, time.Now())
 		answer, err = whole(answer)
+	}
+	if err == nil && answer.StatusCode == http.StatusProxyAuthRequired {
+		return nil, errProxy // which says nothing of the vendor, who never saw the request
+	}
+	if err == nil && a.onlyJSON && notTheVendors(answer) {
+		return nil, errForeign
 	}
 	if err != nil {
 		if sent.Load() {
@@ -82,9 +109,21 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 		}
 		return nil, err
 	}
+	crashpoint.At("request.answered")
 	mine.back()
 	a.learn(fate, answer)
 	return answer, nil
+}
+
+// notTheVendors tells whether a refusal is of somebody on the way to a vendor
+// who refuses in JSON.
+func notTheVendors(r *http.Response) bool {
+	switch s := r.StatusCode; {
+	case s < 400, s >= 500, s == http.StatusUnauthorized, s == http.StatusForbidden, s == http.StatusNotFound, s == http.StatusTooManyRequests:
+		return false
+	}
+	text := bytes.TrimSpace(r.Body.(*wholeBody).text)
+	return len(text) > 0 && text[0] == '<'
 }
 
 // learn adapts the limiters to what the vendor said.
@@ -130,16 +169,21 @@ func (*wholeBody) Close() error { return nil }
 
 // pooled is a transport that keeps connections, takes the proxy from the
 // environment, and gives up soon where nobody answers.
-func pooled() http.RoundTripper {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
+func pooled() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer.DialContext,
+		DialContext:            dialer().DialContext,
 		ForceAttemptHTTP2:      true,
-		MaxIdleConns:           32,
+		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        90 * time.Second,
 		TLSHandshakeTimeout:    10 * time.Second,
 		MaxResponseHeaderBytes: 64 << 10,
 	}
 }
+
+// shared is the transport of all clients that bring none: a reload, which makes
+// new clients, goes on with the connections that are there.
+var shared = sync.OnceValue(pooled)
+
+func dialer() *net.Dialer { return &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second} }

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"strings"
 	"syscall"
 )
 
@@ -15,6 +17,8 @@ var (
 	errTimeout = errors.New("no answer in time")
 	errTurn    = errors.New("the account's rate limit left no turn in time")
 	errDown    = errors.New("not sent, as requests before it got no useful answer")
+	errForeign = errors.New("something on the way, such as a proxy or a firewall, refused the request with a page of HTML")
+	errProxy   = errors.New("a proxy on the way wants a user and a password (407); set them in HTTPS_PROXY")
 )
 
 // Refusal is the error of a Transport that will not send a request at all, in
@@ -80,6 +84,10 @@ func inWords(err error) string {
 		return errDown.Error()
 	case errors.Is(err, errTooLarge):
 		return errTooLarge.Error()
+	case errors.Is(err, errForeign):
+		return errForeign.Error()
+	case errors.Is(err, errProxy), strings.HasSuffix(err.Error(), http.StatusText(http.StatusProxyAuthRequired)):
+		return errProxy.Error()
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		return "cancelled"
 	case errors.As(err, &dns):
@@ -106,7 +114,7 @@ func worthwhile(err error) bool {
 		return false
 	}
 	switch inWords(err) {
-	case errTurn.Error(), errDown.Error(), errTooLarge.Error(), "cancelled", "the server's certificate is not trusted", "the server does not speak TLS":
+	case errTurn.Error(), errDown.Error(), errTooLarge.Error(), errProxy.Error(), errForeign.Error(), "cancelled", "the server's certificate is not trusted", "the server does not speak TLS":
 		return false
 	}
 	return true

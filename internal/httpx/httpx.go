@@ -46,6 +46,10 @@ type Options struct {
 	// wait, where it does not say so by Retry-After; 0 is not known. A wait
 	// above two seconds is not slept but returned.
 	Refused func(r *Response) time.Duration
+	// OnlyJSON says that the vendor refuses in JSON: a refusal in HTML of what
+	// was sent is not his, but a proxy's or a firewall's on the way, and is an
+	// Error. Those of 401, 403, 404 and 429 are passed on all the same.
+	OnlyJSON bool
 	// Auth gives the credentials where they change; nil: all is in Header.
 	Auth Auth
 	// Transport sends; nil is a pooled one that takes the proxy from the
@@ -62,6 +66,8 @@ type Request struct {
 	// Form is sent instead of a Body, as HTML forms are: what OAuth's token
 	// addresses want.
 	Form url.Values
+	// Upload is sent instead of a Body; nil: no file.
+	Upload *Upload
 	// Header is sent with this request, over the client's own.
 	Header http.Header
 	// Repeatable says that the request may be sent again although an earlier
@@ -110,7 +116,7 @@ func New(o Options) (*Client, error) {
 	p := &policy{attempts: o.Attempts, outage: down, refused: o.Refused}
 	next := o.Transport
 	if next == nil {
-		next = pooled()
+		next = shared()
 	}
 
 	retrying := retryablehttp.NewClient()
@@ -123,7 +129,7 @@ func New(o Options) (*Client, error) {
 	// A redirect would send a write to another place, so none is followed.
 	stay := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	retrying.HTTPClient = &http.Client{
-		Transport:     &attempts{next: next, timeout: o.Timeout, limiter: o.Limiter, outage: down, refused: o.Refused},
+		Transport:     &attempts{next: next, timeout: o.Timeout, limiter: o.Limiter, outage: down, refused: o.Refused, onlyJSON: o.OnlyJSON},
 		CheckRedirect: stay,
 	}
 	outer := retrying.StandardClient()
@@ -154,7 +160,7 @@ func (c *Client) Do(ctx context.Context, q Request) (*Response, error) {
 }
 
 func (c *Client) do(ctx context.Context, q Request, access Access) (*Response, error) {
-	fate := &fate{repeatable: q.Repeatable, limiter: q.Limiter}
+	fate := &fate{repeatable: q.Repeatable, limiter: q.Limiter, upload: q.Upload}
 	r := c.rest.R().SetContext(context.WithValue(ctx, fateKey{}, fate))
 	if q.Query != nil {
 		r.SetQueryParamsFromValues(q.Query)
@@ -171,6 +177,12 @@ func (c *Client) do(ctx context.Context, q Request, access Access) (*Response, e
 			return nil, &Error{Method: q.Method, Place: c.host + q.Path, What: "the request cannot be written as JSON"}
 		}
 		r.SetHeader("Content-Type", "application/json").SetBody(body)
+	}
+	if q.Upload != nil {
+		if err := q.Upload.prepare(); err != nil {
+			return nil, &Error{Method: q.Method, Place: c.host + q.Path, What: "the file's name or type cannot be sent"}
+		}
+		r.SetHeader("Content-Type", q.Upload.boundary)
 	}
 	if access.Authorization != "" {
 		r.SetHeader("Authorization", access.Authorization)

@@ -77,6 +77,10 @@ func (p *policy) wait(r *http.Response) (wait time.Duration, said bool) {
 	return 0, false
 }
 
+// longestWait is where waits that are asked for are cut, so that they can be
+// counted with; what is waited is for the deliverer to bound.
+const longestWait = 366 * 24 * time.Hour
+
 // retryAfter reads seconds or an HTTP date.
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	text := strings.TrimSpace(h.Get("Retry-After"))
@@ -87,10 +91,10 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 		if !(s > 0) {
 			return 0
 		}
-		return time.Duration(min(s, 366*24*3600) * float64(time.Second))
+		return time.Duration(min(s, longestWait.Seconds()) * float64(time.Second))
 	}
 	if at, err := http.ParseTime(text); err == nil && at.After(now) {
-		return at.Sub(now)
+		return min(at.Sub(now), longestWait)
 	}
 	return 0
 }

@@ -41,6 +41,7 @@ type Provider struct {
 	UserAgent string
 	Timeout   time.Duration // of one request; 0: that of httpx
 	Vault     connectors.Vault
+	Transport http.RoundTripper // in place of the network; nil: the network
 }
 
 // Source is the access to one account. It is safe for concurrent use.
@@ -65,7 +66,7 @@ func New(p Provider) (*Source, error) {
 	if _, _, fine := split(p.AuthorizeURL); !ok || !fine {
 		return nil, errors.New("base_url is not an http or https URL")
 	}
-	client, err := httpx.New(httpx.Options{BaseURL: host, UserAgent: p.UserAgent, Timeout: p.Timeout})
+	client, err := httpx.New(httpx.Options{BaseURL: host, UserAgent: p.UserAgent, Timeout: p.Timeout, Transport: p.Transport})
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
@@ -89,6 +90,7 @@ func (s *Source) replace(ctx context.Context, stale string) (httpx.Access, error
 	if err != nil {
 		return httpx.Access{}, s.unkept(err)
 	}
+	crashpoint.At("oauth.kept")
 	return access(now), nil
 }
 
@@ -119,7 +121,9 @@ func (s *Source) renew(ctx context.Context, t token) (token, *connectors.Error) 
 func (s *Source) trade(ctx context.Context, t token, refresh string) (token, *connectors.Error) {
 	q := s.form("grant_type", "refresh_token", "refresh_token", refresh)
 	q.Repeatable = true
+	crashpoint.At("oauth.begun")
 	answer, fault := s.ask(ctx, q)
+	crashpoint.At("oauth.answered")
 	if fault != nil {
 		return token{}, fault
 	}

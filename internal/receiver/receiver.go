@@ -20,6 +20,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -50,6 +51,7 @@ type Limits struct {
 	InFlight    int           // requests being stored; 512
 	Buffered    int64         // bytes of all bodies being received; 256 MiB
 	Connections int           // open connections, for Listen; 2048
+	PerAddress  int           // those from one address, or /64 of IPv6, for Listen; 512
 	HeaderTime  time.Duration // to send a header; 5 s
 	BodyTime    time.Duration // to send a body; 15 s
 	IdleTime    time.Duration // of an idle connection; 60 s
@@ -61,6 +63,7 @@ func (l Limits) filled() Limits {
 	fill(&l.InFlight, 512)
 	fill(&l.Buffered, 256<<20)
 	fill(&l.Connections, 2048)
+	fill(&l.PerAddress, 512)
 	fill(&l.HeaderTime, 5*time.Second)
 	fill(&l.BodyTime, 15*time.Second)
 	fill(&l.IdleTime, time.Minute)
@@ -134,6 +137,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		w.Header().Set("Connection", "close")
 	}
 	a.write(w)
+	crashpoint.At("receive.answered")
 	r.Observe(name, a.result, a.reason, r.Now().Sub(start))
 	r.tell(name, req, a)
 }
@@ -180,6 +184,7 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 	}
 	limit := src.MaxBody
 	fill(&limit, r.Limits.Body)
+	crashpoint.At("receive.begun")
 	body, release, a := r.body(w, req, limit)
 	defer release()
 	if a.status != 0 {
@@ -232,6 +237,7 @@ func (r *Receiver) keep(ctx context.Context, src Source, request *sources.Reques
 	// come again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.StoreTime)
 	defer cancel()
+	crashpoint.At("receive.read")
 	receipt, err := r.Append(ctx, Stored(src.Name, src.Vendor, event.Webhook, request, parsed))
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
@@ -243,6 +249,7 @@ func (r *Receiver) keep(ctx context.Context, src Source, request *sources.Reques
 		a.err = err
 		return a
 	}
+	crashpoint.At("receive.kept")
 	a := answer{status: http.StatusOK, result: "accepted", event: store.EventID(receipt.Seq)}
 	switch {
 	case receipt.Duplicate:

@@ -142,7 +142,7 @@ func newBench(t testing.TB, change func(*receiver.Options)) *bench {
 	b.Server = httptest.NewUnstartedServer(nil)
 	b.Config = receiver.Server(receiver.New(o), o.Limits)
 	b.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelDebug)
-	b.Listener = receiver.Listen(b.Listener, o.Limits)
+	b.Listener = receiver.Listen(b.Listener, o.Limits, nil, nil)
 	b.Start()
 	t.Cleanup(b.Close)
 	return b

@@ -1,10 +1,7 @@
 package receiver
 
 import (
-	"net"
 	"net/http"
-	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -30,43 +27,4 @@ func Server(h http.Handler, l Limits) *http.Server {
 			WriteByteTimeout:              10 * time.Second,
 		},
 	}
-}
-
-// Listen bounds the connections that l has open. One too many is closed at
-// once: its sender comes again, where in a queue it would hang.
-func Listen(l net.Listener, limits Limits) net.Listener {
-	return &bound{Listener: l, most: int64(limits.filled().Connections)}
-}
-
-type bound struct {
-	net.Listener
-	most int64
-	open atomic.Int64
-}
-
-// Accept returns the next connection within the bound.
-func (b *bound) Accept() (net.Conn, error) {
-	for {
-		c, err := b.Listener.Accept()
-		if err != nil {
-			return nil, err
-		}
-		if b.open.Add(1) <= b.most {
-			return &counted{Conn: c, done: func() { b.open.Add(-1) }}, nil
-		}
-		b.open.Add(-1)
-		_ = c.Close()
-	}
-}
-
-type counted struct {
-	net.Conn
-	once sync.Once
-	done func()
-}
-
-// Close closes the connection and makes room for another.
-func (c *counted) Close() error {
-	c.once.Do(c.done)
-	return c.Conn.Close()
 }

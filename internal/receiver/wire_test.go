@@ -63,6 +63,14 @@ func TestSendersThatMisbehave(t *testing.T) {
 		{"two lengths", head + "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}", "400 "},
 		{"a negative length", head + "Content-Length: -2\r\n\r\n{}", "400 "},
 		{"an unknown transfer encoding", head + "Transfer-Encoding: gzip, chunked\r\n\r\n", "501 "},
+		{"10,000 headers", head + strings.Repeat("X: y\r\n", 10_000) + "Content-Length: 2\r\n\r\n{}", "431 "},
+		{"a space before a colon", strings.Replace(head, "Host:", "Host :", 1) + "Content-Length: 2\r\n\r\n{}", "400 "},
+		{"a NUL in a header", head + "X: a\x00b\r\nContent-Length: 2\r\n\r\n{}", "400 "},
+		{"a doubled slash", strings.Replace(head, "/hooks", "//hooks", 1) + "Content-Length: 2\r\nConnection: close\r\n\r\n{}", "404 "},
+		{"a path that climbs", strings.Replace(head, "/hooks", "/hooks/..", 1) + "Content-Length: 2\r\nConnection: close\r\n\r\n{}", "404 "},
+		{"the beginning of HTTP/2", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "404 "},
+		{"100-continue, and then nothing", head + "Expect: 100-continue\r\nContent-Length: 2\r\n\r\n", "100 408 "},
+		{"TRACE", strings.Replace(head, "POST", "TRACE", 1) + "Connection: close\r\n\r\n", "405 "},
 		{"two hosts", "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n", "400 "},
 		{"a huge announced length", head + "Content-Length: 99999999999\r\n\r\n{}", "413 "},
 		{"chunks over the limit", head + "Transfer-Encoding: chunked\r\n\r\n11000\r\n" + strings.Repeat(" ", 0x11000) + "\r\n", "413 "},
@@ -95,6 +103,47 @@ func TestSendersThatMisbehave(t *testing.T) {
 				t.Errorf("%d events kept, want %d", n, want)
 			}
 		})
+	}
+}
+
+// TestSlowSenders/hundreds who send slowly on purpose keep nobody from being
+// served, and are gone soon.
+func TestSlowSenders(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *receiver.Options) {
+		o.Limits.HeaderTime, o.Limits.BodyTime, o.Limits.IdleTime = 300*time.Millisecond, 300*time.Millisecond, 300*time.Millisecond
+	})
+	var slow []net.Conn
+	for i := range 300 {
+		c, err := net.Dial("tcp", b.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		text := "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nX: " // a header that never ends
+		if i%2 == 1 {
+			text = "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{" // a body
+		}
+		if _, err := io.WriteString(c, text); err != nil {
+			t.Fatal(err)
+		}
+		slow = append(slow, c)
+	}
+	h := http.Header{"Content-Type": {"application/json"}}
+	sign(t, h, secret, "msg_1", "{}", time.Now())
+	if res, text := b.do(t, http.MethodPost, "/hooks/telli", "{}", h); res.StatusCode != http.StatusOK {
+		t.Errorf("beside slow senders a good one is answered %d %s", res.StatusCode, text)
+	}
+	for _, c := range slow {
+		if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(io.Discard, c); err != nil && strings.Contains(err.Error(), "timeout") {
+			t.Fatal("a slow sender's connection is still open")
+		}
+	}
+	if n := len(b.ledger.kept()); n != 1 {
+		t.Errorf("%d events kept, want 1", n)
 	}
 }
 

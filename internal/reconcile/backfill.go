@@ -11,6 +11,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -300,6 +301,7 @@ func (r *running) keep(ctx context.Context, page sources.Page) error {
 	if err != nil {
 		return err
 	}
+	crashpoint.At("backfill.kept")
 	return r.Ledger.PutMark(ctx, r.mark(), text)
 }
 

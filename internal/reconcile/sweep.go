@@ -1,5 +1,3 @@
-// Package reconcile mends what webhooks alone leave open: so far, calls whose
-// end was never sent. What it finds comes in as events like any other.
 package reconcile
 
 import (
@@ -7,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -80,6 +79,7 @@ func (s *Sweeper) close(ctx context.Context, source, call string, now time.Time)
 			return false, err
 		}
 	}
+	crashpoint.At("sweep.kept")
 	// The event may be that of the call's other id, or one of earlier.
 	return end != nil, s.Ledger.StopRunning(ctx, source, call)
 }

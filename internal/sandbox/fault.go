@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// Fault is one fault to switch on. At least one of Status, LostReply, LatencyMS
-// and Partial says what goes wrong. Times counts down, Rate is a probability
+// Fault is one fault to switch on. At least one of Status, LostReply, LatencyMS,
+// Partial and Answer says what goes wrong. Times counts down, Rate is a probability
 // from 0 to 1; with neither the fault lasts until it is cleared.
 type Fault struct {
 	CRM        string          `json:"crm"`              // empty: all
@@ -22,6 +22,7 @@ type Fault struct {
 	LostReply  bool            `json:"lost_reply,omitempty"` // the call is applied, its answer never comes
 	LatencyMS  int             `json:"latency_ms,omitempty"` // the call is applied, its answer comes late
 	Partial    bool            `json:"partial,omitempty"`    // the last input of a batch fails; Status says how
+	Answer     string          `json:"answer,omitempty"`     // how the answer is spoiled, one of the words in spoilers; the call is applied unless there is a Status
 	Times      int             `json:"times,omitempty"`
 	Rate       float64         `json:"rate,omitempty"`
 	Body       json.RawMessage `json:"body,omitempty"`        // the answer's body, or a word that the vendor knows
@@ -31,8 +32,12 @@ type Fault struct {
 // check says what is wrong with a fault that somebody posted.
 func (f *Fault) check() error {
 	switch {
-	case f.Status == 0 && !f.LostReply && f.LatencyMS == 0 && !f.Partial:
-		return fmt.Errorf("a fault needs status, lost_reply, latency_ms or partial")
+	case f.Status == 0 && !f.LostReply && f.LatencyMS == 0 && !f.Partial && f.Answer == "":
+		return fmt.Errorf("a fault needs status, lost_reply, latency_ms, partial or answer")
+	case f.Answer != "" && spoilers[f.Answer] == nil:
+		return fmt.Errorf("answer is one of %s", spoilerNames())
+	case f.Answer != "" && (f.LostReply || f.Partial):
+		return fmt.Errorf("a fault with answer has neither lost_reply nor partial")
 	case f.Status != 0 && (f.Status < 400 || f.Status > 599):
 		return fmt.Errorf("status %d is not an error status (400 to 599)", f.Status)
 	case f.LatencyMS < 0 || f.Times < 0 || f.RetryAfter < 0:
@@ -78,6 +83,28 @@ type effect struct {
 	partial *Fault
 	lost    bool
 	latency time.Duration
+	spoil   string // how the answer is
+}
+
+// send sends an answer, or what becomes of it.
+func (e effect) send(w http.ResponseWriter, r *http.Request, a answer) {
+	wait(r, e.latency)
+	switch {
+	case e.lost:
+		cut(w)
+	case e.spoil != "":
+		spoilers[e.spoil](w, r, a)
+	default:
+		a.write(w)
+	}
+}
+
+// shown is the status of an answer as the journal has it: 0 where none came.
+func (e effect) shown(a answer) int {
+	if e.lost || e.spoil == "hang" || e.spoil == "reset" {
+		return 0
+	}
+	return a.status
 }
 
 // faultList is the faults that are on. The zero value is ready.
@@ -95,12 +122,12 @@ func (l *faultList) match(crm string, c *call, batch bool) effect {
 	var e effect
 	kept := l.all[:0]
 	for _, f := range l.all {
-		ends := !f.Partial && (f.Status != 0 || f.LostReply)
+		ends := !f.Partial && (f.Status != 0 || f.LostReply || f.Answer != "")
 		applies := (f.CRM == "" || f.CRM == crm) &&
 			(f.Method == "" || strings.EqualFold(f.Method, c.method)) &&
 			strings.Contains("/"+crm+c.path, f.Path) &&
 			(!f.Partial || batch && e.partial == nil) &&
-			(!ends || e.status == nil && !e.lost) &&
+			(!ends || e.status == nil && !e.lost && e.spoil == "") &&
 			(f.Rate == 0 || rand.Float64() < f.Rate)
 		if applies {
 			e.add(f)
@@ -129,6 +156,9 @@ func (e *effect) add(f *Fault) {
 	}
 	if f.LostReply {
 		e.lost = true
+	}
+	if f.Answer != "" {
+		e.spoil = f.Answer
 	}
 }
 

@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"strconv"
 	"strings"
 	"time"
 )
@@ -48,6 +49,9 @@ func (h *hubspot) merge(o *hsObject, primary, other *hsRecord, now time.Time) *h
 	values["hs_merged_object_ids"] = strings.Trim(primary.props["hs_merged_object_ids"]+";"+other.id, ";")
 	if o.byName["hs_merged_object_ids"] == nil {
 		delete(values, "hs_merged_object_ids")
+	}
+	if name := "hs_calculated_merged_vids"; o.byName[name] != nil { // contacts: with the times
+		values[name] = strings.Trim(primary.props[name]+";"+other.id+":"+strconv.FormatInt(now.UnixMilli(), 10), ";")
 	}
 	h.apply(&hsPlan{object: o, record: primary, values: values}, now)
 	for _, l := range links {

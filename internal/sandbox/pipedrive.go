@@ -115,6 +115,8 @@ func pdCost(c *call) int {
 	switch {
 	case c.method == http.MethodDelete:
 		return 3 * factor
+	case c.method == http.MethodPut && s[len(s)-1] == "merge":
+		return 40
 	case c.method != http.MethodGet:
 		return 5 * factor
 	case strings.HasSuffix(path, "earch"), strings.HasPrefix(path, "itemSearch"), path == "users/find":
@@ -177,6 +179,8 @@ func (p *pipedrive) route(c *call) answer {
 			return pdWrongMethod().answer()
 		}
 		return p.searchObject(c, o)
+	case version == "v1" && len(rest) == 2 && rest[1] == "merge" && (o.name == "persons" || o.name == "organizations"):
+		return p.mergeTwo(c, o, rest[0])
 	case version != o.version:
 		return pdUnknownPath().answer()
 	}

@@ -107,7 +107,11 @@ func (p *pipedrive) attach(c *call, o *pdObject, id string) answer {
 	case !strings.HasPrefix(c.header.Get("Content-Type"), "multipart/form-data"):
 		return pdError(http.StatusUnsupportedMediaType, "Unsupported Media Type").answer()
 	}
-	r.recorded = true
+	audio, e := pdAudio(c)
+	if e != nil {
+		return e.answer()
+	}
+	r.recorded, r.audio = true, audio
 	return jsonAnswer(http.StatusOK, map[string]any{"success": true})
 }
 

@@ -218,14 +218,27 @@ func TestPipedriveCallLogs(t *testing.T) {
 	// Only the caller's own are listed.
 	r.pd("GET", "/pipedrive/v1/callLogs", "").ok(200).want("data.0.id", id).want("data.1", nil)
 	r.pd("PATCH", "/pipedrive/v1/callLogs/"+id, `{"outcome":"connected"}`).ok(405)
-	attach := func() reply {
-		req := httptest.NewRequest("POST", "/pipedrive/v1/callLogs/"+id+"/recordings", strings.NewReader("--x--"))
+	attach := func(form string) reply {
+		req := httptest.NewRequest("POST", "/pipedrive/v1/callLogs/"+id+"/recordings", strings.NewReader(strings.ReplaceAll(form, "\n", "\r\n")))
 		req.Header.Set("X-Api-Token", "t")
 		req.Header.Set("Content-Type", "multipart/form-data; boundary=x")
 		return r.send(req)
 	}
-	attach().ok(200)
-	attach().ok(409)
+	file := "--x\nContent-Disposition: form-data; name=\"file\"; filename=\"a.mp3\"\nContent-Type: audio/mpeg\n\nabc\n"
+	for what, form := range map[string]string{
+		"no file":       "--x--",
+		"an empty file": strings.Replace(file, "abc", "", 1) + "--x--\n",
+		"another name":  strings.Replace(file, `"file"`, `"audio"`, 1) + "--x--\n",
+		"no audio":      strings.Replace(file, "audio/mpeg", "text/html", 1) + "--x--\n",
+		"two files":     file + file + "--x--\n",
+		"a cut form":    file,
+	} {
+		if a := attach(form); a.status != 400 {
+			t.Errorf("%s: answered %d, want 400", what, a.status)
+		}
+	}
+	attach(file + "--x--\n").ok(200)
+	attach(file + "--x--\n").ok(409)
 	r.pd("GET", "/pipedrive/v1/callLogs/"+id, "").ok(200).want("data.has_recording", true)
 }
 

@@ -1,7 +1,9 @@
 package sandbox
 
 import (
+	"crypto/sha256"
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -114,6 +116,9 @@ func (p *pipedrive) public(r *pdRecord) Record {
 			v = labels
 		}
 		out.Fields[name] = v
+	}
+	if r.recorded {
+		out.Fields["has_recording"], out.Fields["recording_bytes"], out.Fields["recording_sha256"] = true, len(r.audio), fmt.Sprintf("%x", sha256.Sum256(r.audio))
 	}
 	return out
 }

@@ -20,6 +20,7 @@ type pdRecord struct {
 	updated  time.Time
 	deleted  bool
 	recorded bool // call logs
+	audio    []byte
 	versions []pdVersion
 }
 

@@ -236,7 +236,9 @@ func (s *salesforce) create(object string, fields map[string]any) (Record, error
 	return s.public(o, r), nil
 }
 
-// edit changes fields; "IsConverted": true converts a lead.
+// edit changes fields; "IsConverted": true converts a lead, and a
+// "MasterRecordId" merges the record into that one: Salesforce's pages can, and
+// SOAP, but not REST.
 func (s *salesforce) edit(object, id string, fields map[string]any) (Record, error) {
 	o := s.object(object)
 	if o == nil {
@@ -248,6 +250,14 @@ func (s *salesforce) edit(object, id string, fields map[string]any) (Record, err
 	}
 	if o.name == "Lead" && fields["IsConverted"] == true {
 		s.convert(r)
+		return s.public(o, r), nil
+	}
+	if id, ok := fields["MasterRecordId"].(string); ok && o.field("MasterRecordId") != nil {
+		master := o.byID[sfFull(id)]
+		if master == nil || master.deleted || master == r || master.values["IsConverted"] == true {
+			return Record{}, sfBad("INVALID_ID_FIELD", "the master must be another record of the object")
+		}
+		s.merge(o, r, master)
 		return s.public(o, r), nil
 	}
 	if _, e := s.save(sfWrite{object: o, record: r, input: fields, allowDuplicates: true, now: s.opts.Now()}); e != nil {
@@ -265,6 +275,6 @@ func (s *salesforce) remove(object, id string) error {
 	if r == nil || r.deleted {
 		return errNoRecord
 	}
-	r.deleted = true
+	r.bury()
 	return nil
 }

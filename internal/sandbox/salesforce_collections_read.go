@@ -57,7 +57,7 @@ func (s *salesforce) removeMany(c *call) answer {
 			case r.deleted:
 				return nil, sfBad("ENTITY_IS_DELETED", "entity is deleted")
 			default:
-				r.deleted = true
+				r.bury()
 				return sfSaved(r.id, nil), nil
 			}
 		})

@@ -110,7 +110,7 @@ func (s *salesforce) one(c *call, o *sfObject, r *sfRecord) answer {
 		}
 		return answer{status: http.StatusNoContent}
 	case http.MethodDelete:
-		r.deleted = true
+		r.bury()
 		return answer{status: http.StatusNoContent}
 	}
 	return sfWrongMethod(c.method).answer()

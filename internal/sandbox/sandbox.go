@@ -224,17 +224,8 @@ func (s *Sandbox) serveVendor(w http.ResponseWriter, r *http.Request, v *namedVe
 	}
 	v.mu.Unlock()
 
-	shown := a.status
-	if effect.lost {
-		shown = 0
-	}
-	s.journal.add(Request{CRM: v.name, Method: c.method, Path: c.path, Status: shown, Time: c.now})
-	wait(r, effect.latency)
-	if effect.lost {
-		cut(w)
-		return
-	}
-	a.write(w)
+	s.journal.add(Request{CRM: v.name, Method: c.method, Path: c.path, Status: effect.shown(a), Time: c.now})
+	effect.send(w, r, a)
 }
 
 func newCall(r *http.Request, below string, body []byte, now time.Time) *call {

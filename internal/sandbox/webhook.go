@@ -29,17 +29,8 @@ func (s *Sandbox) catch(w http.ResponseWriter, r *http.Request, below string, bo
 	} else {
 		s.caught.add(strings.Trim(c.path, "/"), c)
 	}
-	shown := a.status
-	if effect.lost {
-		shown = 0
-	}
-	s.journal.add(Request{CRM: "webhook", Method: c.method, Path: c.path, Status: shown, Time: c.now})
-	wait(r, effect.latency)
-	if effect.lost {
-		cut(w)
-		return
-	}
-	a.write(w)
+	s.journal.add(Request{CRM: "webhook", Method: c.method, Path: c.path, Status: effect.shown(a), Time: c.now})
+	effect.send(w, r, a)
 }
 
 // catcher gives the error bodies of /webhook; it is no vendor otherwise.

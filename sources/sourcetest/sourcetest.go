@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -73,6 +74,7 @@ func Run(t *testing.T, f Fixture) {
 	}{
 		{"the sample says what its golden says", s.golden},
 		{"what the source signs is accepted", s.signed},
+		{"what it says is in the vendor's vocabulary", s.worded},
 		{"a request without proof is refused", s.unsigned},
 		{"a changed byte is refused", s.changed},
 		{"an old request and one from the future are refused", s.skewed},
@@ -168,6 +170,25 @@ func (s suite) golden(t *testing.T, name string, body []byte) {
 	}
 	if d := cmp.Diff(string(want), string(text)); d != "" {
 		t.Errorf("%s: (-want +got)\n%s", name, d)
+	}
+}
+
+func (s suite) worded(t *testing.T, name string, body []byte) {
+	w, ok := s.Source.(sources.Worded)
+	if !ok {
+		return
+	}
+	v, ev := w.Vocabulary(), s.Source.Parse(s.request(t, name, body)).Event
+	if v.Types != nil && !slices.Contains(v.Types, ev.Type) {
+		t.Errorf("%s: %s is not among the vendor's events", name, ev.Type)
+	}
+	values := ev.Values()
+	for path, words := range v.Words {
+		object, leaf, _ := strings.Cut(path, ".")
+		part, _ := values[object].(map[string]any)
+		if word, ok := part[leaf].(string); ok && !slices.Contains(words, word) {
+			t.Errorf("%s: %s is %q, which is not among the vendor's words", name, path, word)
+		}
 	}
 }
 

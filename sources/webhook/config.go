@@ -24,6 +24,7 @@ type Config struct {
 	OccurredAt     *diag.Node      `yaml:"occurred_at" doc:"formula that gives when it happened; default: the time that the fields tell, else when it came"`
 	Identity       *diag.Node      `yaml:"identity" doc:"formula that is the same for the same occurrence, whichever way it comes; default: by the vendor's word and the id of call, contact or message"`
 	Fields         *diag.Node      `yaml:"fields" doc:"formulas by path of the model, such as call.id: =raw.id"`
+	Transcripts    []string        `yaml:"transcripts" doc:"names in the payload, or paths such as call.messages, that hold what was said; with privacy.store_transcripts: false they are not kept, nor is what call.transcript is made of or what is called a transcript"`
 	Statuses       *diag.Node      `yaml:"statuses" doc:"values of call.status by the vendor's words, such as no-answer: not_reached"`
 	Directions     *diag.Node      `yaml:"directions" doc:"inbound, outbound or internal by the vendor's words"`
 	Tables         *diag.Node      `yaml:"tables" doc:"lists of values by key for table(\"name\", key), as in mapping.yaml"`

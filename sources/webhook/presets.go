@@ -61,6 +61,7 @@ func (c Config) over(p Config) Config {
 	first(&c.CloseAfter, p.CloseAfter)
 	first(&c.Answer, p.Answer)
 	first(&c.Timezone, p.Timezone)
+	c.Transcripts = append(slices.Clone(p.Transcripts), c.Transcripts...)
 	c.Events = merged(c.Events, p.Events)
 	c.Fields = merged(c.Fields, p.Fields)
 	c.Statuses = merged(c.Statuses, p.Statuses)

@@ -71,6 +71,7 @@ func setUp(name string, cfg Config, country string, language Language) (*Source,
 	s.identity = u.formula(cfg.Identity, event.Text)
 	u.constant(cfg.OccurredAt, "occurred_at", event.Time, s.occurred, func(v any) bool { _, ok := s.time(v); return ok })
 	s.fields = u.fields(s)
+	s.transcripts = append(slices.Clone(cfg.Transcripts), transcriptsIn(cfg.Fields.Get("call.transcript"))...)
 	if u.problems.Err() == nil { // a field with a mistake in it is missing, too
 		u.reachable(s)
 	}

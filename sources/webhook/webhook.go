@@ -52,12 +52,14 @@ type Source struct {
 	events                             map[string]event.Type
 	statuses, directions               map[string]string
 	fields                             []field
+	transcripts                        []string // see sources.WithoutTranscript
 }
 
 type formula = func(raw any) (any, error)
 
 var (
 	_ sources.Source   = (*Source)(nil)
+	_ sources.Discreet = (*Source)(nil)
 	_ sources.Signer   = (*Source)(nil)
 	_ sources.Unsigned = (*Source)(nil)
 	_ sources.Typed    = (*Source)(nil)

@@ -11,9 +11,9 @@ import (
 // what the ledger holds is done by the caller, side by side with others; the
 // one goroutine that commits has little left to do.
 type appending struct {
-	e   store.Event
-	rec []byte
-	sum uint32 // payloadSum of the record's header
+	e store.Event
+	eventRecord
+	body packed
 	marks
 	hashes  idHashes
 	receipt store.Receipt
@@ -32,7 +32,9 @@ func (l *Ledger) Append(ctx context.Context, e store.Event) (store.Receipt, erro
 	}
 	a := prepare(e)
 	buf := recordBuffers.Get().(*[]byte)
-	a.encode((*buf)[:0])
+	if err := a.encode(l.ring, (*buf)[:0]); err != nil {
+		return store.Receipt{}, err
+	}
 	err := l.write(ctx, len(a.rec), a.run, func() {
 		if cap(a.rec) <= keepBuffer {
 			*buf = a.rec[:0]
@@ -66,10 +68,11 @@ func prepare(e store.Event) *appending {
 	return a
 }
 
-func (a *appending) encode(buf []byte) {
-	buf = append(buf, 0, 0, 0, 0, recordVersion)
-	rec, headEnd := encodeEvent(buf, &a.e, a.marks)
-	a.rec, a.sum = rec, payloadSum(rec[:headEnd])
+func (a *appending) encode(r *ring, buf []byte) (err error) {
+	if a.body, err = r.pack(a.e.Body); err == nil {
+		a.eventRecord = r.encodeEvent(buf, &a.e, a.marks, a.body)
+	}
+	return err
 }
 
 // run decides and writes. It may run again if another change of its batch fails.
@@ -80,11 +83,11 @@ func (a *appending) run(t *txn) error {
 	if e.DeliveryID != "" {
 		days := receivedDays(received)
 		if seq, body := t.seen(idDelivery, a.hashes.delivery, days...); seq != 0 {
-			if body == 0 || body == a.body {
+			if body == 0 || body == a.marks.body {
 				a.receipt = store.Receipt{Seq: seq, Duplicate: true}
 				return nil
 			}
-			if again, _ := t.seen(idConflict, marks{kinds: markConflict, body: a.body}.hashes(&e).conflict, days...); again != 0 {
+			if again, _ := t.seen(idConflict, marks{kinds: markConflict, body: a.marks.body}.hashes(&e).conflict, days...); again != 0 {
 				a.receipt = store.Receipt{Seq: again, Duplicate: true}
 				return nil
 			}
@@ -116,15 +119,14 @@ func (a *appending) run(t *txn) error {
 }
 
 func (a *appending) keep(t *txn, e *store.Event, conflict bool) error {
-	rec, sum, m, hashes := a.rec, a.sum, a.marks, a.hashes
+	x, m, hashes := &a.eventRecord, a.marks, a.hashes
 	if conflict {
-		var headEnd int
-		m = marks{kinds: markConflict, body: a.body}
+		m = marks{kinds: markConflict, body: a.marks.body}
 		hashes = m.hashes(e)
-		rec, headEnd = encodeEvent(newRecord(len(a.rec)+128), e, m)
-		sum = payloadSum(rec[:headEnd])
+		other := t.ring().encodeEvent(make([]byte, 0, len(a.rec)+128), e, m, a.body)
+		x = &other
 	}
-	if err := t.putSummed(eventsBucket, seqKey(e.Seq), rec, sum); err != nil {
+	if err := t.putRecord(e.Seq, x); err != nil {
 		return err
 	}
 	m.eachKey(e, &hashes, t.remember)

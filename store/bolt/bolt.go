@@ -2,17 +2,19 @@
 //
 // What it adds to bbolt: many writers share one commit (commit.go), every
 // record has a checksum (record.go), the file's structure is read before bbolt
-// trusts it (pages.go), a file that was not closed cleanly is copied before
-// use (open.go), and after a commit that failed nothing more is written.
+// trusts it (pages.go) and told which pages are free (freelist.go), and after a
+// commit that failed nothing more is written and the file is copied before it is
+// used again (open.go).
 //
-// It does not compress or encrypt anything, it deletes only what it is told to,
-// and it knows nothing of rules and CRMs.
+// Long bodies are compressed (pack.go), and where a key is given, what is known
+// of people is encrypted (keyring.go, blind.go).
+//
+// It deletes only what it is told to, and it knows nothing of rules and CRMs.
 package bolt
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -28,23 +30,33 @@ import (
 )
 
 // mend is what a person does about a damaged file.
-const mend = "a backup of the file, or move it away to begin with an empty ledger"
+const mend = "a backup (crmsyncd ledger restore FILE), or move it and " + madeFile + " away to begin with an empty ledger"
 
 // Options say where the ledger is and who hears of it.
 type Options struct {
 	Path string
-	// Init lets Open create the file; without it a missing file is an error,
-	// because it is more often a wrong path than a first start.
+	// Init lets Open create the file, once: one that was there and is missing
+	// stays an error. Without it a missing file always is, because it is more
+	// often a wrong path than a first start.
 	Init bool
 	// Migrate lets Open bring a file that an older crmsyncd wrote to today's
 	// layout; the file as it was stays beside it.
 	Migrate bool
 	// Timeout is how long to wait for another process to let go of the file; 0: 1 s.
 	Timeout time.Duration
-	Log     *slog.Logger // nil: slog.Default()
+	// Keys encrypt what the ledger holds of people: the first encrypts, all
+	// decrypt. None, or the zero Key first: nothing is encrypted from now on.
+	// What is there stays as it is until Compact.
+	Keys []Key
+	Log  *slog.Logger // nil: slog.Default()
 	// Observe hears of every commit ("commit"), of how many changes it held
 	// and how long it took. It must be quick. May be nil.
 	Observe func(op string, n int, d time.Duration)
+	// Failed hears of every commit that failed: store.ErrFull, after which the
+	// ledger goes on, or store.ErrBroken, after which it must be closed; also of
+	// the latter where the file cannot be read any more. It must be quick. May
+	// be nil.
+	Failed func(error)
 
 	// For tests: a full disk, and tables of ids that are soon full.
 	maxSize          int // bytes
@@ -59,6 +71,7 @@ type Ledger struct {
 	commits atomic.Uint64
 	log     *slog.Logger
 	observe func(op string, n int, d time.Duration)
+	ring    *ring
 
 	queue   chan *change
 	closing chan struct{}
@@ -69,16 +82,20 @@ type Ledger struct {
 	broken   atomic.Pointer[error]
 	reported sync.Map // damage that was logged already, by its text
 
+	oldHeads bool // some heads have their keys of layout 3 still; fixed at the start
+
 	compacting sync.Mutex // one at a time
 	expiring   sync.Mutex // one at a time
 	round      round      // of Expire
 
 	// Of the committing goroutine alone.
 	counts    counts
-	clean     bool // the file says that it was closed cleanly
+	clean     bool    // the file says that it was closed cleanly
+	keys      []keyID // that the file says its records are encrypted with
 	fullUntil time.Time
 	idDays    map[idDay]struct{} // one too many does no harm
 	recent    *recentIDs
+	letGoAt   time.Time
 	dirty     map[place]struct{} // what changed since Compact began; nil while it does not run
 }
 
@@ -87,6 +104,8 @@ type opened struct {
 	db   *bbolt.DB
 	file *os.File // closed by db
 	info fs.FileInfo
+
+	blind *blind // nil: hashes in keys are as they are
 }
 
 var (
@@ -123,7 +142,7 @@ func (l *Ledger) read(ctx context.Context, fn func(*txn) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v; stop crmsyncd and use %s", store.ErrCorrupt, r, mend)
+			err = l.damagedBy(r)
 		}
 	}()
 	for {

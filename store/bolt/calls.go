@@ -16,8 +16,10 @@ import (
 // mostly begin with a time or a counter, so that those of one day lie together.
 
 // callKey is the key of a call in the running bucket, and what its keys in the
-// calls bucket begin with.
-func callKey(source, call string) []byte {
+// calls bucket begin with. In a ledger whose keys are hidden, Running tells the
+// call from the record.
+func (b *blind) callKey(source, call string) []byte {
+	call = b.call(call)
 	k := make([]byte, 0, len(source)+len(call)+2+8)
 	k = append(append(k, source...), 0)
 	return append(append(k, call...), 0)
@@ -27,7 +29,7 @@ func callKey(source, call string) []byte {
 // runs on.
 func (t *txn) indexCalls(e *store.Event) error {
 	for i, call := range e.Calls {
-		key := callKey(e.Source, call)
+		key := t.blind().callKey(e.Source, call)
 		if err := t.put(callsBucket, binary.BigEndian.AppendUint64(bytes.Clone(key), e.Seq), newRecord(0)); err != nil {
 			return err
 		}
@@ -37,7 +39,7 @@ func (t *txn) indexCalls(e *store.Event) error {
 		case e.Ended:
 			err = t.del(runningBucket, key)
 		default:
-			err = t.put(runningBucket, key, appendTime(newRecord(timeLen), e.ReceivedAt))
+			err = t.put(runningBucket, key, t.blind().running(appendTime(newRecord(timeLen), e.ReceivedAt), call))
 		}
 		if err != nil {
 			return err
@@ -53,7 +55,7 @@ func (l *Ledger) Story(ctx context.Context, source string, calls []string, limit
 		var seqs []uint64
 		c := t.bucket(callsBucket).Cursor()
 		for _, call := range calls {
-			prefix := callKey(source, call)
+			prefix := t.blind().callKey(source, call)
 			for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(k) == len(prefix)+8; k, _ = c.Next() {
 				seqs = append(seqs, binary.BigEndian.Uint64(k[len(prefix):]))
 			}
@@ -80,11 +82,15 @@ func (l *Ledger) Running(ctx context.Context, source string, until time.Time, li
 		prefix := connectorPrefix(source, 0)
 		c := t.bucket(runningBucket).Cursor()
 		for k, rec := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, rec = c.Next() {
-			payload, err := unseal(runningBucket, k, rec)
+			payload, err := t.unseal(runningBucket, k, rec)
 			if err == nil {
 				var last time.Time
-				if last, err = readRunning(k, payload); err == nil && last.Before(until) {
-					out = append(out, store.Running{Call: string(k[len(prefix) : len(k)-1]), Last: last})
+				if last, err = t.blind().readRunning(k, payload); err == nil && last.Before(until) {
+					call := string(k[len(prefix) : len(k)-1])
+					if t.blind() != nil {
+						call = string(payload[timeLen:])
+					}
+					out = append(out, store.Running{Call: call, Last: last})
 				}
 			}
 			if err != nil {
@@ -102,11 +108,19 @@ func (l *Ledger) Running(ctx context.Context, source string, until time.Time, li
 
 // StopRunning implements store.Ledger.
 func (l *Ledger) StopRunning(ctx context.Context, source, call string) error {
-	return l.write(ctx, perRecord, func(t *txn) error { return t.del(runningBucket, callKey(source, call)) }, nil)
+	return l.write(ctx, perRecord, func(t *txn) error { return t.del(runningBucket, t.blind().callKey(source, call)) }, nil)
 }
 
-func readRunning(key, payload []byte) (time.Time, error) {
-	if len(payload) != timeLen {
+// running adds what the key of a call that runs does not tell.
+func (b *blind) running(rec []byte, call string) []byte {
+	if b == nil {
+		return rec
+	}
+	return append(rec, call...)
+}
+
+func (b *blind) readRunning(key, payload []byte) (time.Time, error) {
+	if len(payload) < timeLen || b == nil && len(payload) > timeLen {
 		return time.Time{}, damaged(runningBucket, key, "it cannot be read")
 	}
 	return readTime(payload), nil

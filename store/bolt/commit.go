@@ -2,13 +2,13 @@ package bolt
 
 import (
 	"context"
-	"fmt"
 	"runtime"
 	"runtime/debug"
 	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -80,10 +80,15 @@ func (l *Ledger) commitLoop() {
 	// A page that cannot be read any more becomes an error of the batch
 	// rather than the end of the process.
 	debug.SetPanicOnFault(true)
+	idle := time.NewTicker(10 * time.Second) // readers map pages too
+	defer idle.Stop()
 	for {
 		select {
 		case c := <-l.queue:
 			l.commit(c)
+			l.letGo(time.Now())
+		case now := <-idle.C:
+			l.letGo(now)
 		case <-l.closing:
 			for {
 				select {
@@ -175,7 +180,7 @@ type batch struct {
 func (b *batch) begin() {
 	defer func() {
 		if r := recover(); r != nil {
-			b.err = fmt.Errorf("%w: %v", store.ErrCorrupt, r)
+			b.err = panicked(r)
 		}
 	}()
 	at := b.l.at.Load()
@@ -233,7 +238,7 @@ func (b *batch) close() (err error) {
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", store.ErrCorrupt, r)
+			err = panicked(r)
 		}
 		if err != nil {
 			b.rollback()
@@ -258,11 +263,21 @@ func (b *batch) close() (err error) {
 			return err
 		}
 	}
+	if b.t.sealed {
+		if err := b.t.noteKey(); err != nil {
+			return err
+		}
+	}
+	crashpoint.At("commit.begun")
 	if err := b.t.tx.Commit(); err != nil {
 		return err
 	}
+	crashpoint.At("commit.synced")
 	b.l.counts, b.l.clean, b.committed = b.t.counts, false, true
 	b.l.commits.Add(1)
+	if b.t.sealed {
+		b.l.keys = b.t.keys
+	}
 	if moved > 0 || done {
 		b.l.recent.moved(moved, done)
 	}
@@ -276,7 +291,7 @@ func (t *txn) safely(run func(*txn) error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			t.wrote++
-			err = fmt.Errorf("%w: %v; stop crmsyncd and use %s", store.ErrCorrupt, r, mend)
+			err = t.l.damagedBy(r)
 		}
 	}()
 	return run(t)

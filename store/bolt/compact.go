@@ -12,6 +12,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -73,11 +74,13 @@ func (l *Ledger) Compact(ctx context.Context, overwrite bool, progress func(done
 	if l.at.Load() != n.next {
 		// Nobody looks for what changes any more.
 		l.stopTracking()
+		err = needsSpace(err, "the compacted ledger", c.Before)
 		return c, errors.Join(err, n.next.db.Close(), os.Remove(n.temp))
 	}
 	if info, statErr := n.next.file.Stat(); statErr == nil {
 		c.After = info.Size()
 	}
+	c.Encrypted, c.Damaged = l.ring.encrypts(), len(n.damaged)
 	return c, errors.Join(err, l.letGoOf(n.old, overwrite))
 }
 
@@ -86,6 +89,7 @@ type compaction struct {
 	temp      string
 	old, next *opened
 	unsynced  int // bytes of records written since the last sync
+	damaged   map[place]struct{}
 }
 
 // sync is called in steps: a whole file at once would hold up the syncs of
@@ -100,7 +104,7 @@ func (n *compaction) sync(least int) error {
 
 // newCompaction makes the new file and begins to note what changes.
 func (l *Ledger) newCompaction(ctx context.Context) (*compaction, error) {
-	n := &compaction{l: l, temp: l.path + ".compact", old: l.at.Load()}
+	n := &compaction{l: l, temp: l.path + ".compact", old: l.at.Load(), damaged: map[place]struct{}{}}
 	if err := l.room(n.old); err != nil {
 		return nil, err
 	}
@@ -125,7 +129,8 @@ func (l *Ledger) newCompaction(ctx context.Context) (*compaction, error) {
 				return err
 			}
 		}
-		return nil
+		w := rewriting{from: &txn{l: l, at: n.old}, to: n.next}
+		return w.begin(tx)
 	})
 	if err == nil {
 		err = l.write(ctx, 0, func(t *txn) error {
@@ -169,6 +174,7 @@ func (l *Ledger) stopTracking() {
 func (n *compaction) fill(ctx context.Context, total int, progress func(done, total int)) error {
 	done := 0
 	for _, b := range buckets {
+		crashpoint.At("compact.filling")
 		for last, more := []byte(nil), true; more; {
 			var err error
 			var size int
@@ -202,7 +208,7 @@ func (n *compaction) fill(ctx context.Context, total int, progress func(done, to
 		}
 	}
 	err := n.sync(0)
-	n.next.db.NoSync = false
+	n.next.db.NoSync = crashpoint.NoSync
 	return err
 }
 
@@ -220,8 +226,9 @@ func (n *compaction) copyFrom(ctx context.Context, b bucket, after []byte) (last
 					k, v = c.Next()
 				}
 			}
+			w := rewriting{t, n.next, n.damaged}
 			for ; k != nil && size < compactBytes; k, v = c.Next() {
-				if err := to.Put(k, v); err != nil {
+				if err := w.put(to, b, k, v); err != nil {
 					return err
 				}
 				size += len(k) + len(v)
@@ -242,15 +249,11 @@ func (n *compaction) copyPlaces(ctx context.Context, changed map[place]struct{})
 	}
 	return n.l.read(ctx, func(t *txn) error {
 		return n.next.db.Update(func(tx *bbolt.Tx) error {
+			w := rewriting{t, n.next, n.damaged}
 			for at := range changed {
 				b := byID[at.bucket]
 				to, key := tx.Bucket([]byte(b.name)), []byte(at.key)
-				v := t.bucket(b).Get(key)
-				if v == nil {
-					if err := to.Delete(key); err != nil {
-						return err
-					}
-				} else if err := to.Put(key, v); err != nil {
+				if err := w.put(to, b, key, t.bucket(b).Get(key)); err != nil {
 					return err
 				}
 			}
@@ -271,17 +274,23 @@ func (n *compaction) swap(ctx context.Context) (err error) {
 	if err := l.sameFile(0); err != nil {
 		return err
 	}
+	crashpoint.At("compact.filled")
 	if err := os.Rename(n.temp, l.path); err != nil {
 		if l.sameFile(0) == nil {
 			return err
 		}
 		return l.commitFailed(err, 0)
 	}
+	crashpoint.At("compact.renamed")
 	if err := syncDir(l.path); err != nil {
 		// After a power cut the old file could be back, without what follows.
 		return l.commitFailed(fmt.Errorf("swap the files: %w", err), 0)
 	}
 	l.at.Store(n.next)
+	if l.keys = nil; l.ring.encrypts() {
+		l.keys = []keyID{l.ring.first.id}
+	}
+	crashpoint.At("compact.swapped")
 	return nil
 }
 
@@ -296,6 +305,7 @@ func (l *Ledger) letGoOf(old *opened, overwrite bool) error {
 		return errors.Join(fmt.Errorf("overwrite the old file: %w", err), old.db.Close())
 	}
 	f := os.NewFile(uintptr(fd), "old ledger")
+	crashpoint.At("compact.overwrite")
 	return errors.Join(old.db.Close(), overwriteFile(f), f.Close())
 }
 

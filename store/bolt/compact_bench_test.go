@@ -17,7 +17,7 @@ func BenchmarkCompact(b *testing.B) {
 	for b.Loop() {
 		b.StopTimer()
 		l := openIn(b, b.TempDir())
-		body := make([]byte, benchBody)
+		body := talk(benchBody)
 		var next atomic.Int64
 		write := func() time.Duration {
 			n := next.Add(1)

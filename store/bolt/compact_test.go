@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -283,7 +284,7 @@ func appendSome(t *testing.T, l *Ledger, now time.Time, n *int, events, body int
 	for range events {
 		*n++
 		e := numbered(*n)
-		e.ReceivedAt, e.OccurredAt, e.Body = now, now.Add(-time.Minute), bytes.Repeat([]byte{byte(*n)}, body)
+		e.ReceivedAt, e.OccurredAt, e.Body = now, now.Add(-time.Minute), noise(body)
 		wg.Go(func() {
 			r, err := l.Append(t.Context(), e)
 			if err == nil {
@@ -299,6 +300,13 @@ func appendSome(t *testing.T, l *Ledger, now time.Time, n *int, events, body int
 		})
 	}
 	wg.Wait()
+}
+
+// noise is a body that cannot be compressed.
+func noise(n int) []byte {
+	b := make([]byte, n)
+	_, _ = rand.Read(b)
+	return b
 }
 
 // numbered is a small event; those of sample grow with n.

@@ -132,7 +132,7 @@ func (t *txn) oldestWaiting(connector string) (time.Time, error) {
 	if k == nil || !bytes.HasPrefix(k, prefix) {
 		return time.Time{}, nil
 	}
-	payload, err := unseal(statesBucket, k, v)
+	payload, err := t.unseal(statesBucket, k, v)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -53,7 +53,7 @@ func (t *txn) deleteEvent(seq uint64) (deliveries int, err error) {
 // event is left does not run any more.
 func (t *txn) forgetCalls(e *eventHead) error {
 	for _, call := range e.calls {
-		key := callKey(e.Source, call)
+		key := t.blind().callKey(e.Source, call)
 		if err := t.delIfThere(callsBucket, binary.BigEndian.AppendUint64(bytes.Clone(key), e.Seq)); err != nil {
 			return err
 		}

@@ -33,16 +33,26 @@ func encodeDelivery(d *store.Delivery) []byte {
 		rec = appendTime(rec, r.Attempted)
 	}
 	// What came later stands behind, so that older records still read.
-	if slices.ContainsFunc(d.Records, func(r store.Record) bool { return r.Call != "" }) {
+	changes := slices.ContainsFunc(d.Records, func(r store.Record) bool { return len(r.Changes) > 0 })
+	if changes || slices.ContainsFunc(d.Records, func(r store.Record) bool { return r.Call != "" }) {
 		for i := range d.Records {
 			rec = appendString(rec, d.Records[i].Call)
+		}
+	}
+	if !changes {
+		return rec
+	}
+	for i := range d.Records {
+		rec = binary.AppendUvarint(rec, uint64(len(d.Records[i].Changes)))
+		for _, c := range d.Records[i].Changes {
+			rec = appendString(appendString(appendString(rec, c.Field), c.Before), c.After)
 		}
 	}
 	return rec
 }
 
-func decodeDelivery(key, rec []byte) (store.Delivery, error) {
-	payload, err := unseal(deliveriesBucket, key, rec)
+func (t *txn) decodeDelivery(key, rec []byte) (store.Delivery, error) {
+	payload, err := t.unseal(deliveriesBucket, key, rec)
 	if err != nil {
 		return store.Delivery{}, err
 	}
@@ -69,6 +79,16 @@ func decodeDelivery(key, rec []byte) (store.Delivery, error) {
 			d.Records[i].Call = r.text()
 		}
 	}
+	if len(r.b) > 0 {
+		for i := range d.Records {
+			for range r.uvarint() {
+				if !r.ok {
+					break
+				}
+				d.Records[i].Changes = append(d.Records[i].Changes, store.Change{Field: r.text(), Before: r.text(), After: r.text()})
+			}
+		}
+	}
 	if !r.ok {
 		return store.Delivery{}, damaged(deliveriesBucket, key, "it cannot be read")
 	}
@@ -78,11 +98,11 @@ func decodeDelivery(key, rec []byte) (store.Delivery, error) {
 // delivery returns a delivery, or store.ErrNotFound.
 func (t *txn) delivery(id store.DeliveryID) (store.Delivery, error) {
 	key := deliveryKey(id)
-	rec := t.bucket(deliveriesBucket).Get(key)
+	rec := t.raw(deliveriesBucket, key)
 	if rec == nil {
 		return store.Delivery{}, notFound(id.String())
 	}
-	return decodeDelivery(key, rec)
+	return t.decodeDelivery(key, rec)
 }
 
 // deliveriesOf returns the deliveries of an event by connector. Damaged ones
@@ -92,7 +112,7 @@ func (t *txn) deliveriesOf(seq uint64) []store.Delivery {
 	prefix := seqKey(seq)
 	c := t.bucket(deliveriesBucket).Cursor()
 	for k, v := c.Seek(prefix); len(k) > 8 && binary.BigEndian.Uint64(k) == seq; k, v = c.Next() {
-		d, err := decodeDelivery(k, v)
+		d, err := t.decodeDelivery(k, v)
 		if err != nil {
 			t.l.reportDamage(err)
 			continue
@@ -115,7 +135,8 @@ func (t *txn) replace(old, d *store.Delivery, received time.Time) error {
 	if err := t.put(deliveriesBucket, deliveryKey(id), encodeDelivery(d)); err != nil {
 		return err
 	}
-	if d.State == store.Waiting {
+	stays := old != nil && old.State == store.Waiting && sameLane(old, d) && old.Due.Equal(d.Due)
+	if d.State == store.Waiting && !stays {
 		if err := t.enqueue(d); err != nil {
 			return err
 		}

@@ -16,21 +16,28 @@ func (l *Ledger) Due(ctx context.Context, connector string, now time.Time, busy 
 		g = &gathering{t: t, connector: connector, now: now, limit: limit, maxBytes: maxBytes}
 		prefix := connectorPrefix(connector, 0)
 		c := t.bucket(dueBucket).Cursor()
-		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && !g.cut; k, v = c.Next() {
-			if len(k) != len(prefix)+dueTailLen {
-				continue
+		each := func(from []byte) (rest bool) {
+			for k, v := c.Seek(from); bytes.HasPrefix(k, prefix) && !g.cut; k, v = c.Next() {
+				if len(k) != len(prefix)+dueTailLen {
+					continue
+				}
+				tail := k[len(prefix):]
+				hash := tail[timeLen+8:]
+				lane, ok := g.laneName(k, v, hash)
+				if !ok || busy != nil && busy(lane) {
+					continue
+				}
+				if due := readTime(tail); g.waits(due) {
+					g.later(due)
+					return true
+				}
+				g.lane(hash)
 			}
-			tail := k[len(prefix):]
-			hash := tail[timeLen+8:]
-			lane, ok := g.laneName(k, v, hash)
-			if !ok || busy != nil && busy(lane) {
-				continue
-			}
-			if due := readTime(tail); due.After(now) {
-				g.later(due)
-				break
-			}
-			g.lane(hash)
+			return false
+		}
+		if each(prefix) {
+			// What is due in years was settled under a wrong clock.
+			each(appendTime(connectorPrefix(connector, timeLen), now.Add(store.LongestWait+1)))
 		}
 		if g.cut {
 			g.next = now
@@ -56,6 +63,11 @@ type gathering struct {
 	cut   bool // there is more than limit or maxBytes allow
 }
 
+// waits tells whether what has this due may not be tried yet.
+func (g *gathering) waits(due time.Time) bool {
+	return due.After(g.now) && due.Sub(g.now) <= store.LongestWait
+}
+
 // later notes a lane that is not returned and when it becomes due.
 func (g *gathering) later(due time.Time) {
 	if g.next.IsZero() || due.Before(g.next) {
@@ -64,7 +76,7 @@ func (g *gathering) later(due time.Time) {
 }
 
 func (g *gathering) laneName(k, v, hash []byte) (string, bool) {
-	payload, err := unseal(dueBucket, k, v)
+	payload, err := g.t.unseal(dueBucket, k, v)
 	if err == nil {
 		r := reader{payload, true}
 		if name := r.text(); r.ok {
@@ -95,7 +107,7 @@ func (g *gathering) lane(hash []byte) {
 			g.t.l.reportDamage(err)
 			continue
 		}
-		if d.Due.After(g.now) {
+		if g.waits(d.Due) {
 			if len(g.work) == first {
 				g.later(d.Due)
 			}
@@ -110,8 +122,8 @@ func (g *gathering) lane(hash []byte) {
 // add adds a delivery with its event; false if limits forbid it.
 func (g *gathering) add(d store.Delivery) bool {
 	key := seqKey(d.ID.Seq)
-	rec := g.t.bucket(eventsBucket).Get(key)
-	if len(g.work) >= g.limit || len(g.work) > 0 && g.bytes+len(rec) > g.maxBytes {
+	rec := g.t.raw(eventsBucket, key)
+	if len(g.work) >= g.limit {
 		g.cut = true
 		return false
 	}
@@ -119,12 +131,20 @@ func (g *gathering) add(d store.Delivery) bool {
 		g.t.l.reportDamage(damaged(eventsBucket, key, "it is missing"))
 		return true
 	}
-	e, err := decodeEvent(key, rec)
+	head, err := g.t.decodeHead(key, rec)
+	if err == nil && len(g.work) > 0 && g.bytes+head.body.size > g.maxBytes {
+		g.cut = true
+		return false
+	}
+	e := head.Event
+	if err == nil {
+		e, err = head.whole(key)
+	}
 	if err != nil {
 		g.t.l.reportDamage(err)
 		return true
 	}
-	g.bytes += len(rec)
+	g.bytes += len(e.Body)
 	g.work = append(g.work, store.Work{Delivery: d, Event: e})
 	return true
 }

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -25,19 +26,26 @@ func (l *Ledger) Erase(ctx context.Context, e store.Erasure) (store.Erased, erro
 			done.Events += int(before - t.counts.events)
 		}
 		for _, k := range e.Links {
-			key, _ := linkHash(k)
+			key, _ := t.linkHash(k)
 			if err := t.forget(linksBucket, key, &done.Links); err != nil {
 				return err
 			}
 		}
 		for _, k := range e.Heads {
-			key, _ := headHash(k)
+			key, old, _ := t.headHash(k)
+			if t.bucket(headsBucket).Get(key) == nil {
+				key = old
+			}
 			if err := t.forget(headsBucket, key, &done.Heads); err != nil {
 				return err
 			}
 		}
+		if err := t.eraseFindings(e.Heads, e.Events); err != nil {
+			return err
+		}
 		return t.eraseReasons(e.Audits, &done.Audits)
 	}), nil)
+	crashpoint.At("erase.kept")
 	return done, err
 }
 

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"encoding/binary"
+	"errors"
 	"hash/crc32"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -10,19 +11,71 @@ import (
 
 // An event's record is seal, length of the header, header, body. The seal
 // covers the header; the body has a sum of its own in the header, so that a
-// scan over headers touches no page of a body.
+// scan over headers touches no page of a body. Encrypted, header and body are so
+// each for itself.
 
-// encodeEvent appends everything but the seal's sum to rec, which newRecord
-// made. headEnd is where the body begins.
-func encodeEvent(rec []byte, e *store.Event, m marks) (out []byte, headEnd int) {
-	var head [512]byte
-	h := appendHeader(head[:0], e, m)
-	rec = binary.AppendUvarint(rec, uint64(len(h)))
-	rec = append(rec, h...)
-	return append(rec, e.Body...), len(rec)
+// eventRecord is the record of an event in the making. All but finish can be
+// done side by side with others.
+type eventRecord struct {
+	rec     []byte
+	headEnd int    // where the body begins
+	headAt  int    // where the header begins
+	head    []byte // to be encrypted, once the key is known; nil: it is in rec
+	sum     uint32 // payloadSum of the header, unless it is to be encrypted
 }
 
-func appendHeader(h []byte, e *store.Event, m marks) []byte {
+// encodeEvent appends an event's record to rec, which is empty.
+func (r *ring) encodeEvent(rec []byte, e *store.Event, m marks, body packed) eventRecord {
+	var room [512]byte
+	h := appendHeader(room[:0], e, m, body)
+	x := eventRecord{}
+	rec = append(rec, 0, 0, 0, 0, recordVersion)
+	if r.encrypts() {
+		rec[sealLen-1] = sealedVersion
+		rec = binary.AppendUvarint(rec, uint64(len(h)+sealedLen))
+		x.head, x.headAt = append([]byte(nil), h...), len(rec)
+		rec = append(rec, make([]byte, len(h)+sealedLen)...)
+	} else {
+		rec = binary.AppendUvarint(rec, uint64(len(h)))
+		rec = append(rec, h...)
+	}
+	x.headEnd = len(rec)
+	x.rec = append(rec, body.raw...)
+	if x.head == nil {
+		x.sum = payloadSum(x.rec[:x.headEnd])
+	}
+	return x
+}
+
+// finish encrypts the header where that is wanted. It may be called again.
+func (x *eventRecord) finish(r *ring, key []byte) error {
+	if x.head == nil {
+		return nil
+	}
+	if _, err := r.seal(x.rec[:x.headAt], x.head, placeOf(eventsBucket, key, beginning(x.rec[x.headEnd:]))); err != nil {
+		return err
+	}
+	x.sum = payloadSum(x.rec[:x.headEnd])
+	return nil
+}
+
+// beginning is the part of an encrypted body that no other one has.
+func beginning(body []byte) []byte { return body[:min(len(body), prefixLen)] }
+
+// putRecord writes an event's record.
+func (t *txn) putRecord(seq uint64, x *eventRecord) error {
+	key := seqKey(seq)
+	if err := x.finish(t.ring(), key); err != nil {
+		return err
+	}
+	t.sealed = t.sealed || x.head != nil
+	return t.putSummed(eventsBucket, key, x.rec, x.sum)
+}
+
+// markPacked stands behind a header, with the length of the body as it came.
+const markPacked byte = 1
+
+func appendHeader(h []byte, e *store.Event, m marks, body packed) []byte {
 	h = append(h, e.Rank)
 	h = appendTime(h, e.OccurredAt)
 	h = appendTime(h, e.ReceivedAt)
@@ -35,8 +88,8 @@ func appendHeader(h []byte, e *store.Event, m marks) []byte {
 	h = appendString(h, e.ContentKey)
 	h = appendString(h, e.Problem)
 	h = appendString(h, e.ContentType)
-	h = binary.AppendUvarint(h, uint64(len(e.Body)))
-	h = binary.BigEndian.AppendUint32(h, crc32.Checksum(e.Body, castagnoli))
+	h = binary.AppendUvarint(h, uint64(len(body.raw)))
+	h = binary.BigEndian.AppendUint32(h, body.sum)
 	h = append(h, m.kinds)
 	h = binary.BigEndian.AppendUint32(h, uint32(m.day))
 	h = binary.BigEndian.AppendUint64(h, m.body)
@@ -45,43 +98,57 @@ func appendHeader(h []byte, e *store.Event, m marks) []byte {
 	for _, call := range e.Calls {
 		h = appendString(h, call)
 	}
-	return appendString(h, e.Discarded)
+	h = appendString(h, e.Discarded)
+	if body.s2 {
+		h = append(h, markPacked)
+		h = binary.AppendUvarint(h, uint64(body.size))
+	}
+	return h
 }
 
 // eventHead is an event's record, all but its body read and checked.
 type eventHead struct {
 	store.Event
 	marks
-	calls []string // its Calls, to be put into Event again when it is written
-	raw   []byte   // the body as it lies in the file, unchecked
-	sum   uint32   // what its checksum has to be
+	calls   []string // its Calls, to be put into Event again when it is written
+	body    packed   // unchecked
+	sealed  bool     // it is encrypted
+	current bool     // with the key that is used now
+	ring    *ring
 }
 
-func decodeHead(key, rec []byte) (e eventHead, err error) {
+func (t *txn) decodeHead(key, rec []byte) (e eventHead, err error) {
 	if len(key) != 8 || len(rec) < sealLen {
 		return e, damaged(eventsBucket, key, "too short")
 	}
 	r := reader{rec[sealLen:], true}
-	r.take(r.uvarint())
+	head := r.take(r.uvarint())
 	if !r.ok {
 		return e, damaged(eventsBucket, key, "too short")
 	}
-	e.raw = r.b
-	payload, err := unseal(eventsBucket, key, rec[:len(rec)-len(e.raw)])
-	if err != nil {
+	e.body.raw, e.ring = r.b, t.ring()
+	if e.sealed, err = checkSeal(eventsBucket, key, rec[:len(rec)-len(r.b)]); err != nil {
 		return e, err
 	}
-	r = reader{payload, true}
-	r.uvarint()
+	if e.sealed {
+		e.current = e.ring.encrypts() && e.ring.current(head)
+		if head, err = e.ring.open(head, placeOf(eventsBucket, key, beginning(e.body.raw))); err != nil {
+			return e, damaged(eventsBucket, key, err.Error())
+		}
+	}
+	r = reader{head, true}
 	e.Event = store.Event{
 		Seq: binary.BigEndian.Uint64(key), Rank: r.byte(), OccurredAt: r.time(), ReceivedAt: r.time(),
 		Source: r.text(), Vendor: r.text(), Type: event.Type(r.text()), Origin: event.Origin(r.text()), Lane: r.text(),
 		DeliveryID: r.text(), ContentKey: r.text(), Problem: r.text(), ContentType: r.text(),
 	}
-	if n := r.uvarint(); n != uint64(len(e.raw)) {
+	if n := r.uvarint(); n != uint64(len(e.body.raw)) {
 		return e, damaged(eventsBucket, key, "its body has another length than its header says")
 	}
-	e.sum = r.uint32()
+	e.body.sum, e.body.size = r.uint32(), len(e.body.raw)
+	if e.sealed {
+		e.body.size = max(0, e.body.size-sealedLen)
+	}
 	e.marks = marks{kinds: r.byte(), day: int32(r.uint32()), body: r.uint64()}
 	e.Stripped = e.kinds&markStripped != 0
 	if r.ok && len(r.b) > 0 {
@@ -93,28 +160,38 @@ func decodeHead(key, rec []byte) (e eventHead, err error) {
 		}
 		e.Discarded = r.text()
 	}
+	if r.ok && len(r.b) > 0 {
+		e.body.s2 = r.byte() == markPacked
+		size := r.uvarint()
+		r.ok = r.ok && e.body.s2 && size <= maxBody
+		e.body.size = int(size)
+	}
 	if !r.ok {
 		return e, damaged(eventsBucket, key, "its header cannot be read")
 	}
 	return e, nil
 }
 
-// decodeEvent reads a whole event; the body is a copy.
-func decodeEvent(key, rec []byte) (store.Event, error) {
-	e, err := decodeHead(key, rec)
-	if err != nil {
-		return e.Event, err
+// headOf is an event's record without its body.
+func headOf(rec []byte) []byte {
+	if len(rec) < sealLen {
+		return rec
 	}
-	return e.whole(key)
+	r := reader{rec[sealLen:], true}
+	r.take(r.uvarint())
+	return rec[:len(rec)-len(r.b)]
 }
+
+var errUnpack = errors.New("its body cannot be decompressed")
 
 // whole adds a copy of the body, checked.
 func (e *eventHead) whole(key []byte) (store.Event, error) {
-	if crc32.Checksum(e.raw, castagnoli) != e.sum {
+	if crc32.Checksum(e.body.raw, castagnoli) != e.body.sum {
 		return e.Event, damaged(eventsBucket, key, "the checksum of its body does not match")
 	}
-	if len(e.raw) > 0 {
-		e.Body = append([]byte(nil), e.raw...)
+	var err error
+	if e.Body, err = e.ring.unpack(e.body, e.sealed); err != nil {
+		return e.Event, damaged(eventsBucket, key, err.Error())
 	}
 	return e.Event, nil
 }
@@ -126,7 +203,7 @@ func (t *txn) eventHead(seq uint64) (eventHead, error) {
 	if rec == nil {
 		return eventHead{}, notFound(store.EventID(seq))
 	}
-	return decodeHead(key, rec)
+	return t.decodeHead(key, rec)
 }
 
 // event returns a whole event, or store.ErrNotFound.
@@ -142,6 +219,10 @@ func (t *txn) event(seq uint64) (store.Event, eventHead, error) {
 // putEvent writes an event anew; was is what was kept of it.
 func (t *txn) putEvent(e store.Event, was eventHead) error {
 	e.Calls = was.calls
-	rec, headEnd := encodeEvent(newRecord(512+len(e.Body)), &e, was.marks)
-	return t.putSummed(eventsBucket, seqKey(e.Seq), rec, payloadSum(rec[:headEnd]))
+	body, err := t.ring().pack(e.Body)
+	if err != nil {
+		return err
+	}
+	x := t.ring().encodeEvent(make([]byte, 0, 512+len(body.raw)), &e, was.marks, body)
+	return t.putRecord(e.Seq, &x)
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -51,6 +52,7 @@ func (l *Ledger) Expire(ctx context.Context, now time.Time, r store.Retention, l
 	}
 	done := store.Expired{Over: found.over}
 	if n := len(found.gone) + len(found.stripped); n+len(found.stale) > 0 {
+		crashpoint.At("expire.found")
 		err := l.write(ctx, 4*perRecord*n, func(t *txn) error {
 			done = store.Expired{Over: found.over}
 			return t.letGo(&found, drop, now, r, &done)
@@ -59,6 +61,7 @@ func (l *Ledger) Expire(ctx context.Context, now time.Time, r store.Retention, l
 			return store.Expired{}, err
 		}
 	}
+	crashpoint.At("expire.kept")
 	if l.round = next; done.Over {
 		l.round = round{}
 	}
@@ -168,7 +171,7 @@ func (t *txn) walkExpiring(x expiring, at *round, looks *int, visit func(seq uin
 			return true
 		}
 		seq := binary.BigEndian.Uint64(k[len(x.prefix):])
-		received, ok := receivedAt(x.bucket, k, rec)
+		received, ok := t.receivedAt(x.bucket, k, rec)
 		if ok && received.After(x.before.Add(clockSlack)) {
 			return false
 		}
@@ -181,12 +184,12 @@ func (t *txn) walkExpiring(x expiring, at *round, looks *int, visit func(seq uin
 }
 
 // receivedAt is when an event of a list came in; false if the record is damaged.
-func receivedAt(b bucket, k, rec []byte) (time.Time, bool) {
+func (t *txn) receivedAt(b bucket, k, rec []byte) (time.Time, bool) {
 	if b == eventsBucket {
-		e, err := decodeHead(k, rec)
+		e, err := t.decodeHead(k, rec)
 		return e.ReceivedAt, err == nil
 	}
-	payload, err := unseal(b, k, rec)
+	payload, err := t.unseal(b, k, rec)
 	if err != nil || len(payload) != timeLen {
 		return time.Time{}, false
 	}
@@ -213,7 +216,7 @@ func (t *txn) fate(seq uint64, now time.Time, r store.Retention) fate {
 	switch {
 	case keep > 0 && now.Sub(since) >= keep:
 		return goes
-	case v.State == store.Done && r.Payloads > 0 && now.Sub(since) >= r.Payloads && len(e.raw) > 0:
+	case v.State == store.Done && r.Payloads > 0 && now.Sub(since) >= r.Payloads && len(e.body.raw) > 0:
 		return losesBody
 	}
 	return stays
@@ -227,5 +230,17 @@ func (t *txn) strip(seq uint64) error {
 	}
 	e.Body, e.Stripped = nil, true
 	head.kinds |= markStripped
+	for _, d := range t.deliveriesOf(seq) {
+		had := 0 // values that came from the body
+		for i := range d.Records {
+			had, d.Records[i].Changes = had+len(d.Records[i].Changes), nil
+		}
+		if had == 0 {
+			continue
+		}
+		if err := t.put(deliveriesBucket, deliveryKey(d.ID), encodeDelivery(&d)); err != nil {
+			return err
+		}
+	}
 	return t.putEvent(e, head)
 }

@@ -40,6 +40,14 @@ func (l *Ledger) sameFile(needed int64) error {
 // anything else it is not known what is on disk, and to go on could destroy
 // what is there.
 func (l *Ledger) commitFailed(err error, took time.Duration) error {
+	err = l.judge(err, took)
+	if l.options.Failed != nil {
+		l.options.Failed(err)
+	}
+	return err
+}
+
+func (l *Ledger) judge(err error, took time.Duration) error {
 	if isFull(err) {
 		// After a failed commit bbolt reads the whole file anew to learn which
 		// pages are free. Do not let that become all that is done.
@@ -47,10 +55,38 @@ func (l *Ledger) commitFailed(err error, took time.Duration) error {
 		l.log.Warn("no space left for the ledger", "path", l.path, "error", err)
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
-	err = fmt.Errorf("%w: %w", store.ErrBroken, err)
-	l.broken.Store(&err)
-	l.log.Error("the ledger takes nothing more until crmsyncd is restarted", "path", l.path, "error", err)
+	err = fmt.Errorf("%w: %w; look at the disk (journalctl -k)", store.ErrBroken, err)
+	if l.broken.CompareAndSwap(nil, &err) {
+		// For the next start. Without it that makes do with the newest header
+		// written again: see settleFile.
+		_ = os.WriteFile(suspect(l.path), []byte("crmsyncd copies the ledger at its next start, as a commit failed\n"), 0o600)
+		l.log.Error("the ledger takes nothing more until crmsyncd is restarted", "path", l.path, "error", err)
+	}
 	return err
+}
+
+// suspect is the name of the mark that a commit to a ledger failed.
+func suspect(path string) string { return path + ".suspect" }
+
+var errFault = errors.New("the file cannot be read where it is mapped: it was truncated, or its disk failed")
+
+// panicked is the error for a panic over the file.
+func panicked(r any) error {
+	// Only a page that is not there comes with an address: debug.SetPanicOnFault.
+	if _, ok := r.(interface{ Addr() uintptr }); ok {
+		return errFault
+	}
+	return fmt.Errorf("%w: %v", store.ErrCorrupt, r)
+}
+
+// damagedBy is panicked for what concerns one caller: the others go on, unless
+// the file cannot be read at all.
+func (l *Ledger) damagedBy(r any) error {
+	err := panicked(r)
+	if errors.Is(err, errFault) {
+		return l.commitFailed(err, 0)
+	}
+	return fmt.Errorf("%w; stop crmsyncd and use %s", err, mend)
 }
 
 var fullErrors = []error{syscall.ENOSPC, syscall.EDQUOT, syscall.EFBIG}
@@ -72,4 +108,15 @@ func isFull(err error) bool {
 		}
 	}
 	return false
+}
+
+// needsSpace says how much space something that is not a commit needs, if it
+// failed for the lack of it.
+func needsSpace(err error, what string, bytes int64) error {
+	for _, full := range fullErrors {
+		if errors.Is(err, full) {
+			return fmt.Errorf("%w: %s needs %d bytes; the ledger is untouched: %w", store.ErrFull, what, bytes, err)
+		}
+	}
+	return err
 }

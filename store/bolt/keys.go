@@ -10,7 +10,8 @@ import (
 
 // Keys. Numbers are big-endian, times as appendTime gives them, so that bytes
 // sort as meant. What is written together lies together: a commit then touches
-// few pages, whatever the ledger already holds.
+// few pages, whatever the ledger already holds. Where the ledger is encrypted,
+// hashes of lanes, links, records and calls are enciphered (see blind.go).
 //
 //	meta        a word
 //	events      seq
@@ -21,12 +22,13 @@ import (
 //	lanes       connector, 0, hash of the lane (16), occurred, rank, seq
 //	due         connector, 0, due, seq of the lane's head, hash of the lane (16)
 //	links       hash of the link key (16)
-//	heads       hash of the record key (16)
+//	heads       sum of where the record is (4), end of its id (up to 6), hash of the record key (16); in layout 3 the last alone
 //	calls       source, 0, id of the call, 0, seq (see calls.go)
 //	running     source, 0, id of the call, 0
 //	secrets     name (see secrets.go)
 //	marks       name (see marks.go)
 //	audit       number of the entry (see audit.go)
+//	runs        id of the run; of its findings also their number (see runs.go)
 const (
 	laneHashLen = 16
 	laneTailLen = timeLen + 1 + 8           // occurred, rank, seq
@@ -83,9 +85,9 @@ func dueKey(connector string, due time.Time, seq uint64, lane []byte) []byte {
 	return append(k, lane...)
 }
 
-func laneHash(lane string) []byte {
+func (t *txn) laneHash(lane string) []byte {
 	sum := sha256.Sum256([]byte(lane))
-	return sum[:laneHashLen]
+	return t.blind().hash(sum[:laneHashLen])
 }
 
 // hashOf hashes words so that no two lists of words give the same input.
@@ -94,7 +96,11 @@ func hashOf(kind string, words ...string) [sha256.Size]byte {
 	for _, w := range words {
 		n += len(w) + 4
 	}
-	b := make([]byte, 0, n)
+	var few [256]byte // most are shorter, and need no memory of their own
+	b := few[:0]
+	if n > len(few) {
+		b = make([]byte, 0, n)
+	}
 	b = appendString(b, kind)
 	for _, w := range words {
 		b = appendString(b, w)

@@ -25,7 +25,7 @@ func (t *txn) laneHead(connector string, prefix []byte) laneHead {
 		return laneHead{}
 	}
 	h := laneHead{seq: laneSeq(k)}
-	payload, err := unseal(lanesBucket, k, v)
+	payload, err := t.unseal(lanesBucket, k, v)
 	if err == nil && len(payload) == timeLen {
 		h.due = readTime(payload)
 		return h
@@ -42,7 +42,7 @@ func laneSeq(k []byte) uint64 { return binary.BigEndian.Uint64(k[len(k)-8:]) }
 
 // inLane changes a lane and keeps its entry in the due bucket right.
 func (t *txn) inLane(connector, lane string, change func(prefix []byte) error) error {
-	hash := laneHash(lane)
+	hash := t.laneHash(lane)
 	prefix := lanePrefix(connector, hash)
 	before := t.laneHead(connector, prefix)
 	if err := change(prefix); err != nil {

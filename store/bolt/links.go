@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
+	"hash/crc32"
 	"maps"
 	"slices"
 
@@ -14,14 +16,31 @@ import (
 // kept: match values are e-mail addresses and phone numbers. The first half of
 // the hash is bbolt's key, the second half stands in the record.
 
-func linkHash(k store.LinkKey) (key, check []byte) {
+func (t *txn) linkHash(k store.LinkKey) (key, check []byte) {
 	sum := hashOf("link", k.Connector, k.Object, k.Field, k.Value)
-	return sum[:16], sum[16:]
+	return t.blind().hash(sum[:16]), t.blind().hash(sum[16:])
 }
 
-func headHash(k store.RecordKey) (key, check []byte) {
+// oldHeadLen is how long a head's key was in layout 3.
+const oldHeadLen = 16
+
+// nearLen is how much of the end of a record's id stands in its key.
+const nearLen = 6
+
+// headHash gives the key of a head, the one that it had in layout 3, and the
+// check. CRMs mostly count their ids up: the end of the id comes before the hash,
+// behind a sum of all that comes before that end, so that records made together
+// lie together.
+func (t *txn) headHash(k store.RecordKey) (key, old, check []byte) {
 	sum := hashOf("head", k.Connector, k.Object, k.ID)
-	return sum[:16], sum[16:]
+	old, check = t.blind().hash(sum[:16]), t.blind().hash(sum[16:])
+	end := max(0, len(k.ID)-nearLen)
+	near := crc32.NewIEEE()
+	for _, s := range []string{k.Connector, k.Object, k.ID[:end]} {
+		_, _ = near.Write([]byte(s))
+	}
+	key = near.Sum(make([]byte, 0, 4+nearLen+len(old)))
+	return append(append(key, k.ID[end:]...), old...), old, check
 }
 
 // Links implements store.Ledger.
@@ -29,7 +48,7 @@ func (l *Ledger) Links(ctx context.Context, keys []store.LinkKey) ([]string, err
 	ids := make([]string, len(keys))
 	err := l.read(ctx, func(t *txn) error {
 		for i, k := range keys {
-			key, check := linkHash(k)
+			key, check := t.linkHash(k)
 			payload, err := t.checked(linksBucket, key, check)
 			if err != nil {
 				return err
@@ -57,7 +76,7 @@ func (t *txn) checked(b bucket, key, check []byte) ([]byte, error) {
 }
 
 func (t *txn) putLink(k store.LinkKey, id string) error {
-	key, check := linkHash(k)
+	key, check := t.linkHash(k)
 	if id == "" {
 		return t.del(linksBucket, key)
 	}
@@ -82,8 +101,12 @@ func (l *Ledger) Heads(ctx context.Context, keys []store.RecordKey) ([]store.Hea
 }
 
 func (t *txn) head(k store.RecordKey) (store.Head, error) {
-	key, check := headHash(k)
+	key, old, check := t.headHash(k)
 	payload, err := t.checked(headsBucket, key, check)
+	if err == nil && payload == nil && t.l.oldHeads {
+		key = old
+		payload, err = t.checked(headsBucket, key, check)
+	}
 	if err != nil || payload == nil {
 		return nil, err
 	}
@@ -110,9 +133,9 @@ func decodeHeads(key, payload []byte) (store.Head, error) {
 // mergeHead adds fields to what is known of a record. What is damaged is
 // replaced: the next write of a field makes it whole again.
 func (t *txn) mergeHead(k store.RecordKey, add store.Head) error {
-	key, check := headHash(k)
+	key, old, check := t.headHash(k)
 	if add == nil {
-		return t.del(headsBucket, key)
+		return errors.Join(t.delIfThere(headsBucket, key), t.delIfThere(headsBucket, old))
 	}
 	if len(add) == 0 {
 		return nil
@@ -122,12 +145,15 @@ func (t *txn) mergeHead(k store.RecordKey, add store.Head) error {
 		t.l.reportDamage(err)
 	}
 	if h == nil {
-		h = make(store.Head, len(add))
+		h = add
+	} else {
+		maps.Copy(h, add)
 	}
-	maps.Copy(h, add)
 	rec := append(newRecord(len(check)+64*len(h)), check...)
 	rec = binary.AppendUvarint(rec, uint64(len(h)))
-	for _, field := range slices.Sorted(maps.Keys(h)) {
+	fields := slices.AppendSeq(make([]string, 0, len(h)), maps.Keys(h))
+	slices.Sort(fields)
+	for _, field := range fields {
 		v := h[field]
 		rec = appendString(rec, field)
 		rec = appendTime(rec, v.At)
@@ -135,5 +161,8 @@ func (t *txn) mergeHead(k store.RecordKey, add store.Head) error {
 		rec = binary.AppendUvarint(rec, v.Seq)
 		rec = binary.BigEndian.AppendUint64(rec, v.Hash)
 	}
-	return t.put(headsBucket, key, rec)
+	if err := t.put(headsBucket, key, rec); err != nil || !t.l.oldHeads {
+		return err
+	}
+	return t.delIfThere(headsBucket, old)
 }

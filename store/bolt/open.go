@@ -16,12 +16,13 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
 // schema is the version of the file's layout. A change of a record's payload,
 // of a key or of what a bucket means makes it the next.
-const schema = 3
+const schema = 4
 
 var (
 	schemaKey = []byte("schema")
@@ -37,8 +38,9 @@ const oldestSchema = 2
 const mapSize = 1 << 30
 
 // Open opens the ledger. Errors are store.ErrNotFound (no file, and Init was
-// not set), ErrLocked, ErrSchema, ErrCorrupt (the file is left as it is),
-// ErrFull (no space for the copy after an unclean stop) or the file system's.
+// not set), ErrLocked, ErrSchema, ErrCorrupt (the file is left as it is, or is
+// missing though there was one),
+// ErrFull (no space for the copy after a commit that failed) or the file system's.
 func Open(o Options) (*Ledger, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
@@ -58,6 +60,10 @@ func Open(o Options) (*Ledger, error) {
 		l.recent.stop()
 		return nil, fmt.Errorf("ledger %s: %w", o.Path, errors.Join(err, l.at.Load().db.Close()))
 	}
+	if o.Init {
+		noteMade(o)
+	}
+	l.letGo(time.Now())
 	go l.commitLoop()
 	return l, nil
 }
@@ -67,6 +73,9 @@ func openFile(o Options) (*os.File, error) {
 	f, err := os.OpenFile(o.Path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		if o.Init {
+			if err := neverMade(o.Path); err != nil {
+				return nil, err
+			}
 			return create(o)
 		}
 		return nil, fmt.Errorf("there is no such file (%w); check data_dir", store.ErrNotFound)
@@ -134,9 +143,11 @@ func create(o Options) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	// Closing let go of the lock: the file is opened again as any other.
+	crashpoint.At("create.written")
 	if err := os.Rename(temp, o.Path); err != nil {
 		return nil, err
 	}
+	crashpoint.At("create.renamed")
 	if err := syncDir(o.Path); err != nil {
 		return nil, err
 	}
@@ -159,8 +170,9 @@ func layOut(f *os.File, o Options) error {
 				return err
 			}
 		}
-		t := &txn{tx: tx}
+		t := &txn{tx: tx, l: &Ledger{ring: newRing(o.Keys)}}
 		return errors.Join(
+			t.hide(),
 			t.put(metaBucket, schemaKey, binary.AppendUvarint(newRecord(8), schema)),
 			t.put(metaBucket, countsKey, counts{}.record()),
 			t.put(metaBucket, cleanKey, newRecord(0)),
@@ -181,9 +193,13 @@ func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 		FreelistType:    bbolt.FreelistMapType,
 		InitialMmapSize: mapSize + int(info.Size()),
 		NoStatistics:    true,
+		NoSync:          crashpoint.NoSync,
 		MaxSize:         o.maxSize,
 		OpenFile:        func(string, int, os.FileMode) (*os.File, error) { return f, nil },
 	})
+	if err == nil {
+		crashpoint.Writes(db)
+	}
 	if err != nil && isFull(err) {
 		err = fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
@@ -192,11 +208,15 @@ func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 
 // open takes over f, whatever comes of it.
 func open(o Options, f *os.File) (*Ledger, error) {
-	lostCommit, err := checkFile(f)
+	s, err := surveyFile(f)
+	_, notSuspect := os.Stat(suspect(o.Path))
+	if err == nil && notSuspect != nil && s.usable(o) { // a suspect file is copied before anything is written to it
+		err = settleFile(f, &s)
+	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if lostCommit {
+	if s.lostCommit {
 		o.Log.Error("the ledger's newest header is damaged: the last commit may be missing; vendors' retries and a reconcile run bring back what it held", "path", o.Path)
 	}
 	l, err := start(o, f)
@@ -204,16 +224,24 @@ func open(o Options, f *os.File) (*Ledger, error) {
 		if f, err = upgraded(o, old.version); err != nil {
 			return nil, err
 		}
-		l, err = start(o, f)
+		if l, err = start(o, f); err == nil {
+			l.oldHeads = true
+		}
 	}
-	if err != nil || l.clean {
+	if err != nil {
 		return l, err
 	}
-	// After an unclean stop pages may be in the page cache but not on disk
-	// (a sync that failed): bbolt would build on them. A copy is written anew
-	// from the first page to the last.
+	l.oldHeads = l.oldHeads || s.oldHeads
+	if !l.clean {
+		o.Log.Info("the ledger was not closed cleanly; all that was acknowledged is in it", "path", o.Path)
+	}
+	if notSuspect != nil {
+		return l, nil
+	}
+	// Where a write or a sync failed, pages may be in the page cache but not on
+	// disk. A copy is written anew from the first page to the last.
 	at := l.at.Load()
-	o.Log.Info("the ledger was not closed cleanly and is copied", "path", o.Path, "bytes", at.info.Size())
+	o.Log.Info("a commit of the ledger failed before; it is copied", "path", o.Path, "bytes", at.info.Size())
 	next, err := at.copyTo(o, o.Path+".copy", o.Path)
 	if err = errors.Join(err, at.db.Close()); err != nil {
 		if next != nil {
@@ -221,13 +249,28 @@ func open(o Options, f *os.File) (*Ledger, error) {
 		}
 		return nil, err
 	}
-	return start(o, next)
+	if err := os.Remove(suspect(o.Path)); err != nil {
+		return nil, errors.Join(err, next.Close())
+	}
+	if l, err = start(o, next); err == nil {
+		l.oldHeads = s.oldHeads
+	}
+	return l, err
+}
+
+// usable reports whether a file has today's layout and no keys but those given,
+// so that it may be written to.
+func (s *survey) usable(o Options) bool {
+	payload := func(key []byte) []byte { return s.meta[string(key)][min(sealLen, len(s.meta[string(key)])):] }
+	r := reader{payload(schemaKey), true}
+	t := &txn{l: &Ledger{ring: newRing(o.Keys)}}
+	return r.uvarint() == schema && r.ok && t.hasKeys(keyIDs(payload(keysKey))) == nil
 }
 
 // start makes the ledger of a file whose structure is sound.
 func start(o Options, f *os.File) (_ *Ledger, err error) {
 	l := &Ledger{
-		path: o.Path, options: o, log: o.Log, observe: o.Observe,
+		path: o.Path, options: o, log: o.Log, observe: o.Observe, ring: newRing(o.Keys),
 		queue: make(chan *change, queueLen), closing: make(chan struct{}), stopped: make(chan struct{}),
 	}
 	at := &opened{file: f}
@@ -262,13 +305,16 @@ func (l *Ledger) readMeta(t *txn) error {
 	case !r.ok:
 		return corruptFile("its schema version is missing")
 	case v > schema:
-		return fmt.Errorf("%w: its schema is %d, this one knows up to %d; install the newer crmsyncd again", store.ErrSchema, v, schema)
+		return fmt.Errorf("%w: its schema is %d, this one knows up to %d; install the newer crmsyncd again, or go back to the ledger of before the upgrade, without what came since: crmsyncd ledger restore %s", store.ErrSchema, v, schema, l.keptOlder())
 	case v < oldestSchema:
 		return fmt.Errorf("%w: its schema is %d, which only unreleased versions wrote, this one knows %d; begin a new ledger", store.ErrSchema, v, schema)
 	case v < schema:
 		return &oldLayoutError{int(v)}
 	}
 	if err := t.hasBuckets(); err != nil {
+		return err
+	}
+	if err := l.unlock(t); err != nil {
 		return err
 	}
 	if l.counts, err = t.readCounts(); err != nil {
@@ -309,64 +355,6 @@ func (t *txn) hasBuckets() error {
 		return &oldLayoutError{schema}
 	}
 	return nil
-}
-
-// copyTo writes a copy, with temp for its name until it is whole and durable,
-// and returns it, locked.
-func (at *opened) copyTo(o Options, temp, path string) (_ *os.File, err error) {
-	f, err := os.OpenFile(temp, os.O_RDWR|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err == nil {
-			return
-		}
-		err = errors.Join(err, f.Close(), os.Remove(temp))
-		for _, full := range fullErrors {
-			if errors.Is(err, full) {
-				err = fmt.Errorf("%w: the copy that is made before the ledger is used needs %d bytes; the ledger is untouched: %w",
-					store.ErrFull, at.info.Size(), err)
-				return
-			}
-		}
-	}()
-	if err := flock(f, o.Timeout); err != nil {
-		return nil, err
-	}
-	if err := keepOwner(f, at.info); err != nil {
-		return nil, err
-	}
-	if err := at.db.View(func(tx *bbolt.Tx) error { _, err := tx.WriteTo(f); return err }); err != nil {
-		return nil, err
-	}
-	if err := f.Sync(); err != nil {
-		return nil, err
-	}
-	if err := os.Rename(temp, path); err != nil {
-		return nil, err
-	}
-	return f, syncDir(path)
-}
-
-// keepOwner gives a copy to whom the original belongs: root looks at the ledger
-// while the daemon is stopped, and the daemon, which is not root, must be able
-// to open the file afterwards.
-func keepOwner(f *os.File, original fs.FileInfo) error {
-	st, ok := original.Sys().(*syscall.Stat_t)
-	if !ok || int(st.Uid) == os.Geteuid() {
-		return nil
-	}
-	return f.Chown(int(st.Uid), int(st.Gid))
-}
-
-// syncDir makes a rename durable.
-func syncDir(path string) error {
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 func corruptFile(what string) error {

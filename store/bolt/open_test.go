@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -59,11 +60,22 @@ func TestOpen(t *testing.T) {
 		alter(t, path, func(tx *bbolt.Tx) error { return (&txn{tx: tx}).put(metaBucket, schemaKey, rec) })
 		before, _ := os.ReadFile(path)
 		_, err := Open(options(path))
-		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 9, this one knows up to 3") {
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 10, this one knows up to 4") {
 			t.Fatalf("want ErrSchema with both versions, got %v", err)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
 			t.Fatal("the file was changed")
+		}
+		if !strings.HasSuffix(err.Error(), "crmsyncd ledger restore FILE") {
+			t.Errorf("it does not say how to go back: %v", err)
+		}
+		for _, kept := range []string{KeptAs(path, schema+1), KeptAs(path, 2), KeptAs(path, 3)} {
+			if err := os.WriteFile(kept, nil, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := Open(options(path)); err == nil || !strings.HasSuffix(err.Error(), "crmsyncd ledger restore "+KeptAs(path, 3)) {
+			t.Errorf("it does not name the newest file that this version can read: %v", err)
 		}
 	})
 
@@ -76,7 +88,7 @@ func TestOpen(t *testing.T) {
 		})
 		before, _ := os.ReadFile(path)
 		_, err := Open(options(path))
-		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 2,") || strings.Contains(err.Error(), "newer") {
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 3,") || strings.Contains(err.Error(), "newer") {
 			t.Fatalf("want ErrSchema with the version, got %v", err)
 		}
 		if after, _ := os.ReadFile(path); !bytes.Equal(before, after) {
@@ -84,7 +96,37 @@ func TestOpen(t *testing.T) {
 		}
 	})
 
-	t.Run("after an unclean stop the file is copied and says the same", func(t *testing.T) {
+	t.Run("after an unclean stop the file goes on, and its log says so", func(t *testing.T) {
+		t.Parallel()
+		path, _ := closedLedger(t)
+		before, _ := os.Stat(path)
+		l, err := Open(options(path))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := l.Append(t.Context(), sample(50)); err != nil {
+			t.Fatal(err)
+		}
+		abandon(t, l)
+		var log bytes.Buffer
+		o := options(path)
+		o.Log = slog.New(slog.NewTextHandler(&log, nil))
+		if l, err = Open(o); err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		if now, _ := os.Stat(path); !os.SameFile(before, now) {
+			t.Error("the file was copied")
+		}
+		if !strings.Contains(log.String(), "not closed cleanly") {
+			t.Errorf("the log says nothing of it: %s", log.String())
+		}
+		if damage, err := l.Verify(t.Context(), nil); err != nil || len(damage) > 0 {
+			t.Errorf("verify: %v, %v", damage, err)
+		}
+	})
+
+	t.Run("after a commit that failed the file is copied and says the same", func(t *testing.T) {
 		t.Parallel()
 		path, want := closedLedger(t)
 		clean, _ := os.Stat(path)
@@ -99,6 +141,7 @@ func TestOpen(t *testing.T) {
 		if _, err := l.Append(t.Context(), sample(50)); err != nil {
 			t.Fatal(err)
 		}
+		_ = l.commitFailed(syscall.EIO, 0)
 		abandon(t, l)
 		var log bytes.Buffer
 		o := options(path)
@@ -110,7 +153,7 @@ func TestOpen(t *testing.T) {
 		if now, _ := os.Stat(path); os.SameFile(clean, now) || now.Mode().Perm() != 0o600 {
 			t.Fatal("the file was not copied")
 		}
-		if !strings.Contains(log.String(), "not closed cleanly") {
+		if !strings.Contains(log.String(), "a commit of the ledger failed before") {
 			t.Fatalf("the log says nothing of it: %s", log.String())
 		}
 		if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {

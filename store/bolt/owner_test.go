@@ -27,6 +27,9 @@ func TestOwner(t *testing.T) {
 	if err == nil {
 		err = os.Chown(path, 12345, 12346)
 	}
+	if err == nil {
+		err = os.WriteFile(suspect(path), nil, 0o600)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

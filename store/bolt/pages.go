@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"os"
+	"slices"
 )
 
 // bbolt trusts its file: a damaged or truncated one makes it panic, at times in
@@ -37,9 +38,13 @@ const (
 type header struct {
 	pageSize int64
 	root     uint64
+	freelist uint64 // page of the list of free pages; noFreelist: there is none
 	pages    uint64 // high-water mark
 	txid     uint64
 }
+
+// noFreelist stands for a list that has to be made from all pages.
+const noFreelist = 1<<64 - 1
 
 func parseHeader(page []byte) (header, bool) {
 	if len(page) < pageHeaderLen+metaLen {
@@ -49,7 +54,7 @@ func parseHeader(page []byte) (header, bool) {
 	sum := fnv.New64a()
 	_, _ = sum.Write(m[:metaLen-8])
 	h := header{
-		pageSize: int64(le32(m[8:])), root: le64(m[16:]), pages: le64(m[40:]), txid: le64(m[48:]),
+		pageSize: int64(le32(m[8:])), root: le64(m[16:]), freelist: le64(m[32:]), pages: le64(m[40:]), txid: le64(m[48:]),
 	}
 	ok := le16(page[8:]) == metaPage && le32(m) == metaMagic && le32(m[4:]) == metaVersion &&
 		le64(m[56:]) == sum.Sum64() && h.pageSize >= 512 && h.pageSize <= 1<<16
@@ -62,28 +67,38 @@ var (
 	le64 = binary.LittleEndian.Uint64
 )
 
-// checkFile reads the structure of the file. lostCommit is true if one of the
-// two headers is damaged and the file goes on from the other.
-func checkFile(f *os.File) (lostCommit bool, err error) {
+// survey is what the structure of a sound file tells.
+type survey struct {
+	header
+	used []uint64 // bits by page: those of the tree
+	// lostCommit is true if one of the two headers is damaged and the file goes
+	// on from the other.
+	lostCommit bool
+	meta       map[string][]byte // records of the meta bucket, unchecked
+	oldHeads   bool              // some heads have their keys of layout 3 still
+}
+
+// surveyFile reads the structure of the file.
+func surveyFile(f *os.File) (s survey, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return false, err
+		return s, err
 	}
 	if info.Size() == 0 {
-		return false, corruptFile("it is empty")
+		return s, corruptFile("it is empty")
 	}
-	h, lostCommit, err := readHeaders(f, info.Size())
-	if err != nil {
-		return false, err
+	if s.header, s.lostCommit, err = readHeaders(f, info.Size()); err != nil {
+		return s, err
 	}
-	if need := int64(h.pages) * h.pageSize; h.pages > 1<<40 || info.Size() < need {
-		return false, corruptFile(fmt.Sprintf("it is truncated (%d bytes of at least %d)", info.Size(), need))
+	if need := int64(s.pages) * s.pageSize; s.pages > 1<<40 || info.Size() < need {
+		return s, corruptFile(fmt.Sprintf("it is truncated (%d bytes of at least %d)", info.Size(), need))
 	}
-	w := walker{f: f, h: h, visited: make([]uint64, h.pages/64+1)}
-	if err := w.bucket(h.root, 0); err != nil {
-		return false, corruptFile(err.Error())
+	w := walker{f: f, h: s.header, visited: make([]uint64, s.pages/64+1), meta: map[string][]byte{}}
+	if err := w.bucket(s.root, 0); err != nil {
+		return s, corruptFile(err.Error())
 	}
-	return lostCommit, nil
+	s.used, s.meta, s.oldHeads = w.visited, w.meta, w.oldHead
+	return s, nil
 }
 
 func readHeaders(f *os.File, size int64) (h header, lost bool, err error) {
@@ -125,6 +140,55 @@ type walker struct {
 	h       header
 	visited []uint64 // bits by page
 	bufs    [][]byte // one per depth, so that a page's keys outlive the pages below it
+	runs    [readRuns]run
+	next    int               // of runs, to be another one
+	meta    map[string][]byte // records of the meta bucket; nil: nobody asks
+	within  string            // the bucket of the root that is being read
+	oldHead bool              // there is a head under its key of layout 3
+}
+
+// What is written together is read together: where a page lies a little behind
+// one that was read lately, many are read at once, or the calls alone would take
+// most of the time. A tree goes on at several places of the file by turns.
+const (
+	readAhead = 128 << 10
+	readNear  = 256 << 10
+	readRuns  = 8
+)
+
+// run is a place where a tree goes on.
+type run struct {
+	data []byte // of the file, from at on
+	at   int64
+	end  int64 // of what was read there
+}
+
+func (w *walker) readAt(b []byte, at int64) error {
+	size := int64(w.h.pages) * w.h.pageSize
+	for i := range w.runs {
+		if r := &w.runs[i]; at >= r.at && at+int64(len(b)) <= r.at+int64(len(r.data)) {
+			copy(b, r.data[at-r.at:])
+			return nil
+		}
+	}
+	for i := range w.runs {
+		r := &w.runs[i]
+		if at < r.end || at > r.end+readNear || len(b) > readAhead || at+readAhead > size {
+			continue
+		}
+		r.data, r.at, r.end = slices.Grow(r.data[:0], readAhead)[:readAhead], at, at+readAhead
+		if _, err := w.f.ReadAt(r.data, at); err != nil {
+			r.data = r.data[:0]
+			break // perhaps for another page
+		}
+		copy(b, r.data)
+		return nil
+	}
+	r := &w.runs[w.next%readRuns]
+	w.next++
+	r.data, r.end = r.data[:0], at+int64(len(b))
+	_, err := w.f.ReadAt(b, at)
+	return err
 }
 
 // page reads a page with its overflow and marks it as visited.
@@ -139,7 +203,7 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 		w.bufs = append(w.bufs, make([]byte, w.h.pageSize))
 	}
 	buf := w.bufs[depth]
-	if _, err := w.f.ReadAt(buf[:w.h.pageSize], int64(id)*w.h.pageSize); err != nil {
+	if err := w.readAt(buf[:w.h.pageSize], int64(id)*w.h.pageSize); err != nil {
 		return nil, fmt.Errorf("page %d cannot be read: %v", id, err)
 	}
 	overflow := uint64(le32(buf[12:]))
@@ -161,8 +225,9 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 		return buf[:w.h.pageSize], nil
 	}
 	// Values in the overflow are not needed, but keys may lie there.
-	full := make([]byte, int64(overflow+1)*w.h.pageSize)
-	if _, err := w.f.ReadAt(full, int64(id)*w.h.pageSize); err != nil {
+	full := slices.Grow(buf[:0], int(int64(overflow+1)*w.h.pageSize))[:int64(overflow+1)*w.h.pageSize]
+	w.bufs[depth] = full
+	if err := w.readAt(full, int64(id)*w.h.pageSize); err != nil {
 		return nil, fmt.Errorf("page %d cannot be read: %v", id, err)
 	}
 	return full, nil
@@ -180,13 +245,26 @@ func (w *walker) tree(id uint64, depth int, low, high []byte) error {
 	if err != nil {
 		return err
 	}
-	return w.elements(page, fmt.Sprint(id), depth, low, high)
+	return w.elements(page, pageName{id: id}, depth, low, high)
 }
 
-func (w *walker) elements(page []byte, name string, depth int, low, high []byte) error {
+// pageName is written only where something is wrong with the page.
+type pageName struct {
+	id     uint64
+	within bool // it lies within that page
+}
+
+func (n pageName) String() string {
+	if n.within {
+		return fmt.Sprintf("within %d", n.id)
+	}
+	return fmt.Sprint(n.id)
+}
+
+func (w *walker) elements(page []byte, name pageName, depth int, low, high []byte) error {
 	flags, count := le16(page[8:]), int(le16(page[10:]))
 	end := pageHeaderLen + count*elementLen
-	if end > len(page) || flags == branchPage && count == 0 {
+	if end > len(page) || count == 0 && !name.within {
 		return fmt.Errorf("page %s has an impossible number of entries", name)
 	}
 	keyOf := func(i int) ([]byte, []byte, error) {
@@ -203,11 +281,15 @@ func (w *walker) elements(page []byte, name string, depth int, low, high []byte)
 		return page[from : from+ksize], page[from+ksize : from+ksize+vsize], nil
 	}
 	data := end // entries lie one behind the other: a gap is a damaged count or length
-	for i := range count {
-		key, value, err := keyOf(i)
-		if err != nil {
+	var key, value, next, nextValue []byte
+	var err error
+	if count > 0 {
+		if next, nextValue, err = keyOf(0); err != nil {
 			return err
 		}
+	}
+	for i := range count {
+		key, value = next, nextValue
 		if at := pageHeaderLen + i*elementLen; at+elementPos(flags, page[at:]) != data {
 			return fmt.Errorf("entry %d of page %s does not lie behind the one before", i, name)
 		}
@@ -215,27 +297,38 @@ func (w *walker) elements(page []byte, name string, depth int, low, high []byte)
 		if low != nil && bytes.Compare(key, low) < 0 || high != nil && bytes.Compare(key, high) >= 0 {
 			return fmt.Errorf("entry %d of page %s is out of order", i, name)
 		}
-		next := high
+		below := high
 		if i+1 < count {
-			if next, _, err = keyOf(i + 1); err != nil {
+			if next, nextValue, err = keyOf(i + 1); err != nil {
 				return err
 			}
-			if bytes.Compare(key, next) >= 0 {
+			if below = next; bytes.Compare(key, next) >= 0 {
 				return fmt.Errorf("entry %d of page %s is out of order", i, name)
 			}
 		}
 		at := pageHeaderLen + i*elementLen
 		switch {
 		case flags == branchPage:
-			err = w.tree(le64(page[at+8:]), depth+1, key, next)
+			err = w.tree(le64(page[at+8:]), depth+1, key, below)
 		case le32(page[at:]) == bucketElement:
+			w.within = string(key)
 			err = w.subBucket(value, name, depth)
+			w.within = ""
 		case le32(page[at:]) != 0:
 			err = fmt.Errorf("entry %d of page %s is of no known kind", i, name)
+		case w.within == headsBucket.name:
+			w.oldHead = w.oldHead || len(key) == oldHeadLen
+		case w.within == metaBucket.name && w.meta != nil:
+			w.meta[string(key)] = bytes.Clone(value)
 		}
 		if err != nil {
 			return err
 		}
+	}
+	// The pages of a bucket take no page more than they need, what lies within
+	// another page no byte more.
+	if spare := int64(len(page) - data); spare >= w.h.pageSize || name.within && spare > 0 {
+		return fmt.Errorf("page %s is longer than what it holds", name)
 	}
 	return nil
 }
@@ -248,16 +341,19 @@ func elementPos(flags uint16, e []byte) int {
 	return int(le32(e))
 }
 
-func (w *walker) subBucket(value []byte, name string, depth int) error {
+func (w *walker) subBucket(value []byte, name pageName, depth int) error {
 	if len(value) < bucketHeadLen {
 		return fmt.Errorf("a bucket in page %s is too short", name)
 	}
 	if root := le64(value); root != 0 {
+		if len(value) > bucketHeadLen {
+			return fmt.Errorf("a bucket in page %s is too long", name)
+		}
 		return w.bucket(root, depth+1)
 	}
 	inline := value[bucketHeadLen:]
 	if len(inline) < pageHeaderLen || le16(inline[8:]) != leafPage {
 		return fmt.Errorf("a bucket in page %s cannot be read", name)
 	}
-	return w.elements(inline, "within "+name, depth+1, nil, nil)
+	return w.elements(inline, pageName{id: name.id, within: true}, depth+1, nil, nil)
 }

@@ -25,11 +25,11 @@ func (l *Ledger) Unplanned(ctx context.Context, limit, maxBytes int) ([]store.Ev
 		size := 0
 		// add returns false if there is no room.
 		add := func(k, rec []byte) bool {
-			head, err := decodeHead(k, rec)
+			head, err := t.decodeHead(k, rec)
 			if err == nil && head.Problem != "" {
 				return true
 			}
-			if size += len(rec); len(events) >= limit || size > maxBytes && len(events) > 0 {
+			if size += head.body.size; len(events) >= limit || size > maxBytes && len(events) > 0 {
 				return false
 			}
 			if err == nil {
@@ -148,7 +148,7 @@ func again(d store.Delivery) store.Delivery {
 	d.State, d.Attempts, d.Due, d.Kind, d.Reason = store.Waiting, 0, time.Time{}, "", ""
 	d.Records = slices.Clone(d.Records)
 	for i := range d.Records {
-		d.Records[i].Action, d.Records[i].Note = "", ""
+		d.Records[i].Action, d.Records[i].Note, d.Records[i].Changes = "", "", nil
 	}
 	return d
 }

@@ -50,7 +50,7 @@ func (t *txn) passUpTo(seq uint64) error {
 		end := seqKey(seq)
 		c := t.bucket(eventsBucket).Cursor()
 		for k, rec := c.Seek(seqKey(t.counts.planned + 1)); k != nil && bytes.Compare(k, end) < 0; k, rec = c.Next() {
-			if e, err := decodeHead(k, rec); err == nil && e.Problem != "" {
+			if e, err := t.decodeHead(k, rec); err == nil && e.Problem != "" {
 				continue
 			}
 			if err := t.put(replanBucket, bytes.Clone(k), newRecord(0)); err != nil {
@@ -70,7 +70,7 @@ func (t *txn) passQuarantined() {
 	}
 	c := t.bucket(eventsBucket).Cursor()
 	for k, rec := c.Seek(seqKey(t.counts.planned + 1)); k != nil; k, rec = c.Next() {
-		if e, err := decodeHead(k, rec); err != nil || e.Problem == "" {
+		if e, err := t.decodeHead(k, rec); err != nil || e.Problem == "" {
 			return
 		}
 		t.counts.planned = binary.BigEndian.Uint64(k)
@@ -90,7 +90,7 @@ func (t *txn) nowPlanned(seq uint64) (first, replayed bool, err error) {
 		return false, false, nil
 	}
 	// A damaged record is taken for a new event's: its deliveries stay.
-	payload, err := unseal(replanBucket, key, rec)
+	payload, err := t.unseal(replanBucket, key, rec)
 	if err != nil {
 		t.l.reportDamage(err)
 	}

@@ -104,7 +104,7 @@ func (t *txn) view(seq uint64, f store.EventFilter) (v store.View, ok, old bool)
 	if rec == nil {
 		return v, false, false
 	}
-	e, err := decodeHead(key, rec)
+	e, err := t.decodeHead(key, rec)
 	if err != nil {
 		t.l.reportDamage(err)
 		return v, false, false

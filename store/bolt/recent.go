@@ -169,7 +169,7 @@ func (l *Ledger) recallIDs(tableLen, runLen int) error {
 		}
 		c := t.bucket(eventsBucket).Cursor()
 		for k, rec := c.Seek(seqKey(l.counts.indexed + 1)); k != nil; k, rec = c.Next() {
-			e, err := decodeHead(k, rec)
+			e, err := t.decodeHead(k, rec)
 			if err != nil {
 				l.reportDamage(err)
 				continue

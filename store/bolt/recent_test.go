@@ -198,7 +198,7 @@ func TestRecentIDs(t *testing.T) {
 		bad := errors.New("on purpose")
 		err := l.write(t.Context(), 1, func(t *txn) error {
 			a := prepare(sample(1))
-			a.encode(nil)
+			_ = a.encode(nil, nil)
 			return errors.Join(a.run(t), bad)
 		}, nil)
 		if !errors.Is(err, bad) {

@@ -17,6 +17,7 @@ import (
 // bbolt itself has no checksums on data.
 const (
 	recordVersion = 1
+	sealedVersion = 2 // the payload is encrypted: see keyring.go
 	sealLen       = 5
 )
 
@@ -45,11 +46,12 @@ var (
 	secretsBucket    = bucket{13, "secrets"}
 	auditBucket      = bucket{14, "audit"}
 	marksBucket      = bucket{15, "marks"}
+	runsBucket       = bucket{16, "runs"}
 
 	buckets = []bucket{
 		metaBucket, eventsBucket, idsBucket, replanBucket, deliveriesBucket,
 		statesBucket, lanesBucket, dueBucket, linksBucket, headsBucket, callsBucket, runningBucket, secretsBucket, auditBucket,
-		marksBucket,
+		marksBucket, runsBucket,
 	}
 )
 
@@ -63,22 +65,64 @@ func newRecord(capacity int) []byte {
 // payloadSum is the part of a record's checksum that does not need the key.
 func payloadSum(rec []byte) uint32 { return crc32.Update(0, castagnoli, rec[sealLen-1:]) }
 
-func placeSum(sum uint32, b bucket, key []byte) uint32 {
-	sum = crc32.Update(sum, castagnoli, key)
-	return crc32.Update(sum, castagnoli, []byte{b.id})
+// placed puts the sum of a record that lies in a bucket under key into it.
+func placed(b bucket, key, rec []byte, sum uint32) {
+	binary.BigEndian.PutUint32(rec, placeSum(sum, b, key))
 }
 
-// unseal checks a record and returns its payload.
-func unseal(b bucket, key, rec []byte) ([]byte, error) {
+func placeSum(sum uint32, b bucket, key []byte) uint32 {
+	sum = crc32.Update(sum, castagnoli, key)
+	return crc32.Update(sum, castagnoli, bucketIDs[b.id:][:1])
+}
+
+// bucketIDs are all ids there can be, as crc32 wants bytes that stay.
+var bucketIDs = func() (all [256]byte) {
+	for i := range all {
+		all[i] = byte(i)
+	}
+	return all
+}()
+
+// private reports whether a record is encrypted where the ledger is: all but
+// what only orders and counts.
+func (b bucket) private(key []byte) bool {
+	switch b.id {
+	case eventsBucket.id, deliveriesBucket.id, dueBucket.id, linksBucket.id, headsBucket.id, runningBucket.id,
+		secretsBucket.id, auditBucket.id, marksBucket.id, runsBucket.id:
+		return true
+	case metaBucket.id:
+		return string(key) == string(blindKey)
+	}
+	return false
+}
+
+// checkSeal checks a record as it lies in the file.
+func checkSeal(b bucket, key, rec []byte) (sealed bool, err error) {
 	switch {
 	case len(rec) < sealLen:
-		return nil, damaged(b, key, "too short")
+		return false, damaged(b, key, "too short")
 	case binary.BigEndian.Uint32(rec) != placeSum(payloadSum(rec), b, key):
-		return nil, damaged(b, key, "its checksum does not match")
-	case rec[sealLen-1] != recordVersion:
-		return nil, damaged(b, key, fmt.Sprintf("its version %d is not known", rec[sealLen-1]))
+		return false, damaged(b, key, "its checksum does not match")
+	case rec[sealLen-1] != recordVersion && rec[sealLen-1] != sealedVersion:
+		return false, damaged(b, key, fmt.Sprintf("its version %d is not known", rec[sealLen-1]))
 	}
-	return rec[sealLen:], nil
+	return rec[sealLen-1] == sealedVersion, nil
+}
+
+// unseal checks a record and returns its payload, decrypted.
+func (t *txn) unseal(b bucket, key, rec []byte) ([]byte, error) {
+	sealed, err := checkSeal(b, key, rec)
+	if err != nil {
+		return nil, err
+	}
+	payload := rec[sealLen:]
+	if !sealed {
+		return payload, nil
+	}
+	if payload, err = t.ring().open(payload, placeOf(b, key, nil)); err != nil {
+		return nil, damaged(b, key, err.Error())
+	}
+	return payload, nil
 }
 
 // damageError says which record is damaged; it is a store.ErrCorrupt.

@@ -21,11 +21,6 @@ func (l *Ledger) Settle(ctx context.Context, updates []store.Update) error {
 	}
 	return l.write(ctx, size, audited(ctx, func(t *txn) error {
 		for i := range updates {
-			if _, err := t.delivery(updates[i].Delivery.ID); err != nil {
-				return err
-			}
-		}
-		for i := range updates {
 			if err := t.settle(&updates[i]); err != nil {
 				return err
 			}

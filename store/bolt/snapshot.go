@@ -15,6 +15,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -56,15 +57,25 @@ func (a *abortable) Write(b []byte) (n int, err error) {
 // Inspect is Verify for a file that nobody has open, such as a backup; it
 // changes nothing. Errors are those of Open. A file of an older layout that
 // Open can bring to today's is inspected as well.
-func Inspect(ctx context.Context, path string, progress func(done, total int)) ([]store.Damage, error) {
-	damage, err := inspect(ctx, path, progress)
+func Inspect(ctx context.Context, path string, progress func(done, total int), keys ...Key) ([]store.Damage, error) {
+	damage, err := inspect(ctx, path, progress, keys, false)
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", path, err)
 	}
 	return damage, nil
 }
 
-func inspect(ctx context.Context, path string, progress func(done, total int)) (_ []store.Damage, err error) {
+// InspectSums is Inspect for an encrypted file whose keys are not at hand: it
+// looks at the structure, and at the checksums of all but the bodies of events.
+func InspectSums(ctx context.Context, path string, progress func(done, total int)) ([]store.Damage, error) {
+	damage, err := inspect(ctx, path, progress, nil, true)
+	if err != nil {
+		return nil, fmt.Errorf("ledger %s: %w", path, err)
+	}
+	return damage, nil
+}
+
+func inspect(ctx context.Context, path string, progress func(done, total int), keys []Key, closed bool) (_ []store.Damage, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("there is no such file: %w", store.ErrNotFound)
@@ -72,7 +83,8 @@ func inspect(ctx context.Context, path string, progress func(done, total int)) (
 	if err != nil {
 		return nil, err
 	}
-	if _, err := checkFile(f); err != nil {
+	s, err := surveyFile(f)
+	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
 	defer func() {
@@ -91,14 +103,23 @@ func inspect(ctx context.Context, path string, progress func(done, total int)) (
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	l := &Ledger{path: path, log: slog.New(slog.DiscardHandler), closing: make(chan struct{})}
+	l := &Ledger{path: path, ring: newRing(keys), log: slog.New(slog.DiscardHandler), closing: make(chan struct{})}
 	l.at.Store(at)
 	defer func() { err = errors.Join(err, at.db.Close()) }()
 	err = l.read(ctx, l.readMeta)
+	if closed && errors.Is(err, store.ErrKey) {
+		v := &verifier{l: l, progress: progress, closed: true}
+		err = v.all(ctx)
+		return v.damage, err
+	}
 	if _, older := errors.AsType[*oldLayoutError](err); err != nil && !older {
 		return nil, err
 	}
-	return l.Verify(ctx, progress)
+	damage, err := l.Verify(ctx, progress)
+	if s.lostCommit {
+		damage = append(damage, store.Damage{Bucket: "file", What: "one of its two headers is damaged; the last commit may be missing"})
+	}
+	return damage, err
 }
 
 // Restore puts a copy of the file from in the place of the ledger at path and
@@ -130,20 +151,23 @@ func restore(path, from string, now time.Time) (kept string, err error) {
 		if owner, err = old.Stat(); err != nil {
 			return "", err
 		}
-		kept = path + ".before-restore-" + now.UTC().Format("20060102T150405Z")
+		kept = path + ".before-restore-" + now.UTC().Format("20060102T150405.000Z")
 	}
 	temp := path + ".restore"
 	if err := copyDurably(temp, from, owner); err != nil {
 		return "", errors.Join(err, os.Remove(temp))
 	}
+	crashpoint.At("restore.copied")
 	if kept != "" {
 		if err := os.Link(path, kept); err != nil {
 			return "", errors.Join(err, os.Remove(temp))
 		}
 	}
+	crashpoint.At("restore.linked")
 	if err := os.Rename(temp, path); err != nil {
 		return "", err
 	}
+	crashpoint.At("restore.renamed")
 	return kept, syncDir(path)
 }
 
@@ -164,6 +188,9 @@ func copyDurably(to, from string, owner fs.FileInfo) error {
 	}
 	if err == nil {
 		err = out.Sync()
+	}
+	if info, statErr := in.Stat(); err != nil && statErr == nil {
+		err = needsSpace(err, "the restored ledger", info.Size())
 	}
 	return errors.Join(err, out.Close())
 }

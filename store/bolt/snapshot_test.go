@@ -126,7 +126,7 @@ func TestRestore(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept, err := Restore(path, backup, now)
-		if err != nil || !strings.HasSuffix(kept, "ledger.db.before-restore-20260304T093000Z") {
+		if err != nil || !strings.HasSuffix(kept, "ledger.db.before-restore-20260304T093000.000Z") {
 			t.Fatalf("kept as %q, %v", kept, err)
 		}
 		l = openIn(t, dir)

@@ -1,7 +1,7 @@
 package bolt
 
 import (
-	"encoding/binary"
+	"bytes"
 	"fmt"
 	"time"
 
@@ -15,9 +15,12 @@ type txn struct {
 	tx     *bbolt.Tx
 	at     *opened
 	opened [24]*bbolt.Bucket // by bucket.id
+	seeks  [24]*bbolt.Cursor // by bucket.id, for get
 	counts counts            // of a writing one: as they will be after it
 	read   *counts           // of a reading one: see sums
 	wrote  int               // puts and deletes so far
+	sealed bool              // something was encrypted
+	keys   []keyID           // of a writing one that encrypted: see noteKey
 	now    time.Time         // of a writing one: when its batch began
 	// remembered are the ids that are in memory because of this transaction.
 	remembered []idKey
@@ -43,24 +46,46 @@ func (t *txn) bucket(b bucket) *bbolt.Bucket {
 	return t.opened[b.id]
 }
 
-// get returns a record's payload as it lies in the file; nil if there is none.
+// get returns a record's payload; nil if there is none.
 func (t *txn) get(b bucket, key []byte) ([]byte, error) {
-	rec := t.bucket(b).Get(key)
+	rec := t.raw(b, key)
 	if rec == nil {
 		return nil, nil
 	}
-	return unseal(b, key, rec)
+	return t.unseal(b, key, rec)
+}
+
+// raw returns a record as it lies in the file; nil if there is none. It does
+// what bbolt's Get does, which makes a cursor each time.
+func (t *txn) raw(b bucket, key []byte) []byte {
+	c := t.seeks[b.id]
+	if c == nil {
+		c = t.bucket(b).Cursor()
+		t.seeks[b.id] = c
+	}
+	k, rec := c.Seek(key)
+	if !bytes.Equal(k, key) {
+		return nil
+	}
+	return rec
 }
 
 // put seals a record that newRecord began. rec must stay as it is until the
 // commit is over.
 func (t *txn) put(b bucket, key, rec []byte) error {
+	if t.ring().encrypts() && b.private(key) {
+		sealed, err := t.ring().sealed(b, key, rec[sealLen:])
+		if err != nil {
+			return err
+		}
+		rec, t.sealed = sealed, true
+	}
 	return t.putSummed(b, key, rec, payloadSum(rec))
 }
 
 // putSummed is put for a record whose payloadSum is known already.
 func (t *txn) putSummed(b bucket, key, rec []byte, sum uint32) error {
-	binary.BigEndian.PutUint32(rec, placeSum(sum, b, key))
+	placed(b, key, rec, sum)
 	t.wrote++
 	t.changed(b, key)
 	return t.bucket(b).Put(key, rec)

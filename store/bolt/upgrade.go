@@ -8,6 +8,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -24,6 +25,22 @@ func (e *oldLayoutError) Unwrap() error { return store.ErrSchema }
 
 // KeptAs is the name under which Open keeps a file of an older layout.
 func KeptAs(path string, version int) string { return fmt.Sprintf("%s.v%d", path, version) }
+
+// keptOlder is the file of a layout known here that an upgrade kept beside the
+// ledger, the newest of them; FILE where there is none.
+func (l *Ledger) keptOlder() string {
+	for v := schema; v >= oldestSchema; v-- {
+		if kept := KeptAs(l.path, v); exists(kept) {
+			return kept
+		}
+	}
+	return "FILE"
+}
+
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}
 
 // upgraded brings the file at o.Path from an older layout to today's and
 // returns it, locked. The file as it was is kept first, durably.
@@ -48,9 +65,11 @@ func upgraded(o Options, version int) (*os.File, error) {
 			err = old.Close()
 		}
 	}
+	crashpoint.At("upgrade.copied")
 	if err == nil {
 		err = at.db.Update(upgrade)
 	}
+	crashpoint.At("upgrade.written")
 	if err = errors.Join(err, at.db.Close()); err != nil {
 		return nil, err
 	}
@@ -58,7 +77,7 @@ func upgraded(o Options, version int) (*os.File, error) {
 }
 
 // upgrade is one transaction: after a crash the file is of one layout or of
-// the other. Layout 3 has buckets more than layout 2; all else is the same.
+// the other. Layouts 3 and 4 have buckets more than the one before; all else is the same.
 func upgrade(tx *bbolt.Tx) error {
 	for _, b := range buckets {
 		if _, err := tx.CreateBucketIfNotExists([]byte(b.name)); err != nil {

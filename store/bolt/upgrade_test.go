@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	bbolt "go.etcd.io/bbolt"
 
@@ -19,9 +20,13 @@ import (
 // schema2 is a ledger that a crmsyncd of layout 2 wrote: six events, one of
 // them done, one that waits, one that no rule wanted, two not planned, one in
 // quarantine.
-func schema2(t *testing.T) (path string, file []byte) {
+func schema2(t *testing.T) (path string, file []byte) { return older(t, "schema2") }
+
+// older is a ledger of testdata. That of layout 3 has something in each of its
+// buckets: 32 events, one of them dead, one to be planned again.
+func older(t *testing.T, name string) (path string, file []byte) {
 	t.Helper()
-	packed, err := os.Open("testdata/schema2.db.gz")
+	packed, err := os.Open("testdata/" + name + ".db.gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +52,7 @@ func TestUpgrade(t *testing.T) {
 		t.Parallel()
 		path, file := schema2(t)
 		_, err := Open(options(path))
-		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 2, this one knows 3; crmsyncd ledger migrate") {
+		if !errors.Is(err, store.ErrSchema) || !strings.Contains(err.Error(), "its schema is 2, this one knows 4; crmsyncd ledger migrate") {
 			t.Fatalf("want ErrSchema with the way out, got %v", err)
 		}
 		if now, _ := os.ReadFile(path); !bytes.Equal(now, file) {
@@ -100,6 +105,48 @@ func TestUpgrade(t *testing.T) {
 		}
 		if _, err := Open(options(kept)); !errors.Is(err, store.ErrSchema) {
 			t.Errorf("the file that was kept was migrated: %v", err)
+		}
+	})
+
+	t.Run("a ledger of layout 3 answers as before", func(t *testing.T) {
+		t.Parallel()
+		path, file := older(t, "schema3")
+		o := options(path)
+		o.Migrate, o.tableLen, o.runLen = true, 8, 4
+		l, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		sound(t, l)
+		st, err := l.Stats(t.Context())
+		if err != nil || st.Events != 32 || st.Quarantined != 1 || st.Connectors["hubspot"].Dead != 1 {
+			t.Errorf("got %+v, %v", st, err)
+		}
+		for n := 1; n <= 12; n++ {
+			v, err := l.Event(t.Context(), uint64(n))
+			if err != nil || !bytes.Equal(v.Event.Body, sample(n).Body) || v.Event.DeliveryID != sample(n).DeliveryID {
+				t.Errorf("event %d: %v", n, err)
+			}
+			if r, err := l.Append(t.Context(), sample(n)); err != nil || !r.Duplicate {
+				t.Errorf("event %d is not known any more: %+v, %v", n, r, err)
+			}
+		}
+		audits, auditErr := l.Audits(t.Context(), store.AuditFilter{})
+		secret, secretErr := l.Secret(t.Context(), "hubspot")
+		mark, markErr := l.Mark(t.Context(), "telli")
+		running, runningErr := l.Running(t.Context(), "telli", time.Now(), 10)
+		story, storyErr := l.Story(t.Context(), "telli", []string{"call_39"}, 10)
+		links, linksErr := l.Links(t.Context(), []store.LinkKey{aLink})
+		heads, headsErr := l.Heads(t.Context(), []store.RecordKey{aHead})
+		if err := errors.Join(auditErr, secretErr, markErr, runningErr, storyErr, linksErr, headsErr); err != nil {
+			t.Fatal(err)
+		}
+		if len(audits) != 1 || string(secret) != "token" || string(mark) != "page 7" || len(running) != 1 || len(story) != 1 || links[0] != "17" || heads[0]["status"].Seq != 1 {
+			t.Errorf("got %v %s %s %v %d %v %v", audits, secret, mark, running, len(story), links, heads)
+		}
+		if now, err := os.ReadFile(KeptAs(path, 3)); err != nil || !bytes.Equal(now[8192:], file[8192:len(now)]) {
+			t.Errorf("the file that was kept is another (%v)", err)
 		}
 	})
 

@@ -11,7 +11,7 @@ import (
 
 func (v *verifier) event(t *txn, k, rec []byte) error {
 	v.found.events++
-	e, err := decodeHead(k, rec)
+	e, err := t.decodeHead(k, rec)
 	if err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (v *verifier) planned(t *txn) uint64 {
 }
 
 func (v *verifier) delivery(t *txn, k, rec []byte) error {
-	d, err := decodeDelivery(k, rec)
+	d, err := t.decodeDelivery(k, rec)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (v *verifier) delivery(t *txn, k, rec []byte) error {
 	if d.State != store.Waiting {
 		return nil
 	}
-	prefix := lanePrefix(d.ID.Connector, laneHash(d.Lane))
+	prefix := lanePrefix(d.ID.Connector, t.laneHash(d.Lane))
 	payload, err := t.get(lanesBucket, laneKey(prefix, d.OccurredAt, d.Rank, d.ID.Seq))
 	if err != nil {
 		return nil // the lane's own record says so
@@ -127,7 +127,7 @@ func (v *verifier) lane(t *txn, k, payload []byte) error {
 	prefix := k[:split]
 	connector, hash := string(prefix[:split-laneHashLen-1]), prefix[split-laneHashLen:]
 	d, err := t.delivery(store.DeliveryID{Seq: laneSeq(k), Connector: connector})
-	if isNotFound(err) || err == nil && (d.State != store.Waiting || !bytes.Equal(laneHash(d.Lane), hash)) {
+	if isNotFound(err) || err == nil && (d.State != store.Waiting || !bytes.Equal(t.laneHash(d.Lane), hash)) {
 		return damaged(lanesBucket, k, "its delivery does not wait there")
 	}
 	head := t.laneHead(connector, prefix)
@@ -144,7 +144,7 @@ func (v *verifier) due(t *txn, k, payload []byte) error {
 	}
 	connector, hash := string(k[:split-1]), k[len(k)-laneHashLen:]
 	r := reader{payload, true}
-	if lane := r.text(); !r.ok || !bytes.Equal(laneHash(lane), hash) {
+	if lane := r.text(); !r.ok || !bytes.Equal(t.laneHash(lane), hash) {
 		return damaged(dueBucket, k, "it names another lane")
 	}
 	head := t.laneHead(connector, lanePrefix(connector, hash))

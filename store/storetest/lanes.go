@@ -109,6 +109,22 @@ func backoffBlocksLane(s *suite) {
 	sameSeqs(s, "after the wait", got, 1, 2)
 }
 
+func dueInYears(s *suite) {
+	s.planned([]string{"hubspot"}, sample(1), sample(2), sample(3), sample(4))
+	s.settle(1, "hubspot", waitUntil(at(30).Add(store.LongestWait+time.Second)))
+	s.settle(2, "hubspot", waitUntil(at(30).Add(store.LongestWait)))
+	s.settle(3, "hubspot", waitUntil(at(60)))
+	s.settle(4, "hubspot", waitUntil(at(30).AddDate(3, 0, 0)))
+	got, next := s.due("hubspot", at(30))
+	sameSeqs(s, "due", got, 1, 4)
+	equal(s, "next", next.Equal(at(60)), true)
+	s.settle(2, "hubspot", done)
+	s.settle(3, "hubspot", done)
+	got, next = s.due("hubspot", at(30))
+	sameSeqs(s, "due where nothing waits", got, 1, 4)
+	equal(s, "next then", next, time.Time{})
+}
+
 func busyLanes(s *suite) {
 	s.planned([]string{"hubspot"}, inLane(1, at(1), 0), inLane(2, at(2), 0), sample(3))
 	work, next, err := s.Due(s.ctx(), "hubspot", at(30), func(lane string) bool { return lane == "one" }, 100, 1<<20)

@@ -7,4 +7,4 @@ remove | 0) ;;
 esac
 [ -d /run/systemd/system ] || exit 0
 # Both at once: a webhook at the socket would start the daemon again.
-systemctl disable --now crmsyncd.socket crmsyncd.service || true
+systemctl disable --now crmsyncd-backup.timer crmsyncd.socket crmsyncd.service || true

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # A package's life under a real systemd, told from inside a throw-away system
-# (run.sh makes it): install, edit, start, a signed call, reload, broken files,
-# kill, watchdog, stop, upgrade under load, remove, purge. It needs OLD.deb and
-# NEW.deb of two versions, and hammer, in its folder.
+# (run.sh makes it): install, edit, start, a signed call, memory, reload, broken
+# files, kill, watchdog, stop, upgrade under load, backups, ledgers of an older and
+# a newer layout, remove, purge. It needs in its folder OLD.deb and NEW.deb of two
+# versions, hammer, and the ledgers schema3.db.gz and newer.db.gz.
 set -euo pipefail
 cd "$(dirname "$0")"
 export DEBIAN_FRONTEND=noninteractive LC_ALL=C
@@ -34,17 +35,18 @@ calls_are() { [ "$(count calls)" = "$1" ]; }
 ids_once() { # no call is in the CRM twice
 	curl -s "http://127.0.0.1:9900/_/records/hubspot/calls" | grep -o '"telli_call_id": *"[^"]*"' | sort | uniq -d
 }
-logged() { journalctl --no-pager -u $unit | grep -qF -- "$1"; }
+logged() { journalctl --no-pager -u $unit | grep -F -- "$1" >/dev/null; } # -q would break the pipe
 
 step "install: nothing starts by itself, and everything is where it belongs"
 dpkg -i OLD.deb >/dev/null
 is ActiveState inactive || fail "it runs without its settings"
 for f in /usr/bin/crmsyncd /usr/share/man/man8/crmsyncd.8.gz /usr/share/man/man8/crmsyncd-serve.8.gz /usr/share/bash-completion/completions/crmsyncd \
+	/usr/share/fish/vendor_completions.d/crmsyncd.fish /usr/share/zsh/vendor-completions/_crmsyncd /usr/lib/systemd/system/crmsyncd-backup.timer \
 	/usr/share/doc/crmsyncd/README.md /usr/share/doc/crmsyncd/examples/telli-hubspot-airtable/mapping.yaml; do
 	[ -f "$f" ] || fail "the package lacks $f"
 done
 [ "$(stat -c %a /etc/crmsyncd/secrets.env)" = 600 ] || fail "everybody may read the secrets"
-systemd-analyze verify $unit crmsyncd.socket || fail "systemd does not like the units"
+systemd-analyze verify $unit crmsyncd.socket crmsyncd-backup.service crmsyncd-backup.timer || fail "systemd does not like the units"
 
 step "edit two files, start, ready"
 sed -i 's|^  hubspot:|&\n    base_url: http://127.0.0.1:9900/hubspot|; s|^  airtable:|&\n    base_url: http://127.0.0.1:9900/airtable|; s|appYOURBASE000000|appCrmsyncdDemo00|' /etc/crmsyncd/config.yaml
@@ -66,6 +68,12 @@ step "a signed call arrives in the CRM"
 crmsyncd send --sample call_completed >/dev/null || fail "the webhook was refused"
 until_true 20 calls_are 1
 curl -sf http://127.0.0.1:8788/readyz >/dev/null || fail "not ready"
+
+step "idle, it has less than 35 MB of memory"
+sleep 3
+rss=$(awk '/^VmRSS:/ {print $2}' "/proc/$pid/status")
+awk '/^(VmRSS|RssAnon|RssFile):/' "/proc/$pid/status"
+[ "$((rss * 1024))" -lt 35000000 ] || fail "it has $rss KiB"
 
 step "reload: a good file is taken, a broken one refused, and the old one stays"
 cp /etc/crmsyncd/mapping.yaml /run/good.yaml
@@ -115,6 +123,27 @@ until_true 20 is ActiveState active
 rm /run/systemd/system/$unit.d/test.conf
 systemctl daemon-reload
 
+step "a backup a day: by the timer, of the daemon that runs, the oldest goes"
+backups=/var/lib/private/crmsyncd/backups
+crmsyncd ledger verify >/dev/null
+! systemctl is-enabled --quiet crmsyncd-backup.timer || fail "nobody asked for backups"
+mkdir -p /run/systemd/system/crmsyncd-backup.timer.d
+printf '[Timer]\nOnActiveSec=1\nAccuracySec=100ms\nRandomizedDelaySec=0\n' >/run/systemd/system/crmsyncd-backup.timer.d/test.conf
+systemctl daemon-reload
+systemctl enable --quiet --now crmsyncd-backup.timer
+until_true 20 eval "ls $backups/crmsyncd-*.db"
+until_true 20 eval '[ "$(systemctl show -P ExecMainStatus crmsyncd-backup.service)$(systemctl show -P ActiveState crmsyncd-backup.service)" = 0inactive ]'
+made=$(ls $backups/crmsyncd-*.db)
+crmsyncd ledger verify "$made" >/dev/null || fail "the backup is not sound"
+[ "$(stat -c %a.%U "$made")" = "600.$(stat -c %U /var/lib/private/crmsyncd/ledger.db)" ] || fail "everybody may read the backup: $(stat -c '%a %U' "$made")"
+for day in $(seq 10 24); do cp -p "$made" "$backups/crmsyncd-202001${day}T031500Z.db"; done
+sleep 1 # names have seconds
+systemctl start crmsyncd-backup.service || fail "the backup failed: $(journalctl --no-pager -n 5 -u crmsyncd-backup)"
+[ "$(ls $backups | wc -l)" = 14 ] && [ -f "$made" ] || fail "these backups are left: $(ls $backups)"
+is ActiveState active || fail "the backup ended the daemon"
+rm -r /run/systemd/system/crmsyncd-backup.timer.d
+systemctl daemon-reload
+
 step "stop: what is under way ends well, and the ledger is closed"
 systemctl restart $unit
 ./hammer -n 3 -from 11 -slow 3s >/run/slow 2>&1 &
@@ -126,6 +155,7 @@ is Result success && is ExecMainStatus 0 || fail "it ended with $(show Result), 
 
 step "a webhook at the socket starts it again"
 is ActiveState inactive || fail "it runs already"
+! systemctl start crmsyncd-backup.service 2>/dev/null || fail "a backup took the ledger while the daemon was stopped"
 before=$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)
 ./hammer -n 1 -from 14 >/dev/null || fail "the webhook was refused"
 until_true 10 is ActiveState active
@@ -181,13 +211,43 @@ step "install again: as before"
 dpkg -i NEW.deb >/dev/null
 grep -qF "base_url" /etc/crmsyncd/config.yaml || fail "the settings are new ones"
 systemctl start $unit
-crmsyncd status | grep -qF "2415" || fail "the ledger is another one: $(crmsyncd status)"
+grep -qF 2415 <<<"$(crmsyncd status)" || fail "the ledger is another one: $(crmsyncd status)"
+
+step "a ledger of the layout before: brought to today's by the new package, and kept"
+systemctl stop crmsyncd.socket $unit
+state=/var/lib/private/crmsyncd
+put() { # LEDGER.gz: in the place of the ledger
+	gzip -dc "$1" >$state/put.db
+	chown --reference=$state $state/put.db
+	chmod 600 $state/put.db
+	mv $state/put.db $state/ledger.db
+}
+put schema3.db.gz
+dpkg -i NEW.deb >/dev/null
+systemctl start $unit || fail "it does not start on a ledger of layout 3"
+logged "the ledger is brought to today's layout" || fail "it does not tell"
+[ -f $state/ledger.db.v3 ] || fail "the old file was not kept"
+crmsyncd events list --limit 100 | grep -c evt_ >/run/events
+[ "$(cat /run/events)" = 32 ] || fail "there are $(cat /run/events) events, want 32"
+
+step "a ledger of a newer crmsyncd: refused, and what it says to do helps"
+systemctl stop crmsyncd.socket $unit
+put newer.db.gz
+! systemctl start $unit 2>/dev/null || fail "it started on a ledger that it cannot know"
+is ExecMainStatus 78 || fail "it ended with $(show ExecMainStatus), want 78"
+said=$(journalctl --no-pager -n 20 -o cat -u $unit | grep -o 'crmsyncd ledger restore [^" ]*' | tail -n 1)
+[ "$said" = "crmsyncd ledger restore /var/lib/crmsyncd/ledger.db.v3" ] || fail "it says \"$said\""
+systemctl stop crmsyncd.socket
+$said >/dev/null || fail "what it says does not work"
+systemctl reset-failed 'crmsyncd*'
+systemctl start $unit || fail "it does not start on what was restored"
+[ "$(crmsyncd events list --limit 100 | grep -c evt_)" = 32 ] || fail "the restored ledger is another"
 
 step "purge: nothing stays"
 rm /etc/crmsyncd/hubspot-token # it is not the package's
 dpkg -P crmsyncd >/dev/null 2>&1
-for f in /etc/crmsyncd /var/lib/private/crmsyncd /var/lib/crmsyncd /usr/share/doc/crmsyncd; do
+for f in /etc/crmsyncd /var/lib/private/crmsyncd /var/lib/crmsyncd /usr/share/doc/crmsyncd \
+	/etc/systemd/system/timers.target.wants/crmsyncd-backup.timer /var/lib/systemd/timers/stamp-crmsyncd-backup.timer; do
 	[ ! -e "$f" ] && [ ! -L "$f" ] || fail "$f is still there"
 done
-systemctl stop sandbox
-echo "the package lived its life"
+echo "the .deb lived its life"

@@ -1,27 +1,26 @@
-package webhook
+package httpx
 
 import (
 	"context"
 	"errors"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
 	"strings"
 	"syscall"
 	"time"
-
-	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
-// allowed says which addresses that are not public may be reached.
-type allowed struct {
+// Reach says which addresses that are not public may be reached. The zero value
+// is none of them.
+type Reach struct {
 	all  bool
 	nets []netip.Prefix
 }
 
-func parseAllowed(words []string) (allowed, error) {
-	var a allowed
+// ParseReach reads the words of a setting: true, or networks.
+func ParseReach(words []string) (Reach, error) {
+	var a Reach
 	for _, w := range words {
 		w = strings.TrimSpace(w)
 		switch strings.ToLower(w) {
@@ -36,14 +35,14 @@ func parseAllowed(words []string) (allowed, error) {
 			p, err = netip.PrefixFrom(ip.Unmap(), ip.Unmap().BitLen()), nil
 		}
 		if err != nil || p.Addr().Is4In6() || p.Addr().Zone() != "" {
-			return a, errors.New("allow_private: write true, or networks such as 10.1.0.0/16")
+			return a, errors.New("write true, or networks such as 10.1.0.0/16")
 		}
 		a.nets = append(a.nets, p.Masked())
 	}
 	return a, nil
 }
 
-func (a allowed) reaches(ip netip.Addr) bool {
+func (a Reach) reaches(ip netip.Addr) bool {
 	ip = ip.WithZone("").Unmap()
 	if a.all || public(ip) {
 		return true
@@ -96,30 +95,42 @@ func public(ip netip.Addr) bool {
 	return ip.IsValid()
 }
 
-const refusedAddress = httpx.Refusal("the address of url is a private one; set allow_private if it is meant")
+// guarded reaches what may be reached, and checks every address at the moment
+// of connecting, as a name may lead elsewhere each time. Where the environment
+// names a proxy, the proxy resolves the name, and what it may reach is for it to
+// say.
+type guarded struct {
+	direct, proxied *http.Transport
+	proxy           func(*http.Request) (*url.URL, error)
+}
 
-// transport reaches u and checks every address at the moment of connecting, as
-// a name may lead elsewhere each time. Where the environment names a proxy, the
-// proxy resolves the name, and what it may reach is for it to say.
-func transport(u *url.URL, a allowed, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper {
-	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
-	via, err := proxy(&http.Request{URL: u})
-	if via == nil && err == nil {
-		dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
-			to, err := netip.ParseAddrPort(address)
-			if err != nil || !a.reaches(to.Addr()) {
-				return refusedAddress
-			}
-			return nil
+// Guarded returns a transport that refuses addresses beyond reach with the words
+// of refusal. proxy is http.ProxyFromEnvironment but in tests.
+func Guarded(a Reach, refusal Refusal, proxy func(*http.Request) (*url.URL, error)) http.RoundTripper {
+	g := &guarded{pooled(), pooled(), proxy}
+	dialer := dialer()
+	dialer.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil || !a.reaches(to.Addr()) {
+			return refusal
 		}
+		return nil
 	}
-	return &http.Transport{
-		Proxy:                  func(*http.Request) (*url.URL, error) { return via, err },
-		DialContext:            dialer.DialContext,
-		ForceAttemptHTTP2:      true,
-		MaxIdleConnsPerHost:    width,
-		IdleConnTimeout:        90 * time.Second,
-		TLSHandshakeTimeout:    10 * time.Second,
-		MaxResponseHeaderBytes: 64 << 10,
+	g.direct.Proxy, g.direct.DialContext = nil, dialer.DialContext
+	// A reload makes another one, and nobody closes the connections of this.
+	g.direct.IdleConnTimeout, g.proxied.IdleConnTimeout = 10*time.Second, 10*time.Second
+	g.proxied.Proxy = proxy
+	return g
+}
+
+// RoundTrip implements http.RoundTripper.
+func (g *guarded) RoundTrip(r *http.Request) (*http.Response, error) {
+	via, err := g.proxy(r)
+	switch {
+	case err != nil:
+		return nil, err
+	case via == nil:
+		return g.direct.RoundTrip(r)
 	}
+	return g.proxied.RoundTrip(r)
 }

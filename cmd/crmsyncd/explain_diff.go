@@ -1,0 +1,85 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/internal/deliver"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// compared reads the CRMs that an event goes to, and says what each record has
+// and would be given. It writes nothing.
+func (c *cli) compared(ctx context.Context, setup *app.Setup, ev *event.Event) ([]rehearsed, diag.Problems, error) {
+	accounts, problems, done, err := c.accounts(ctx, setup, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	wanted := setup.Rules.Connectors(ev)
+	var out []rehearsed
+	for _, a := range accounts {
+		if !slices.Contains(wanted, a.Name) {
+			continue
+		}
+		d := deliver.Rehearse(ctx, setup.Rehearsal(a.Name, a.Connector, true), a.Name, ev)
+		r := rehearsed{Connector: a.Name, Records: d.Records}
+		if d.State != store.Done {
+			r.Problem = d.Reason
+		}
+		out = append(out, r)
+	}
+	return out, problems, errors.Join(ctx.Err(), done())
+}
+
+// hideChanges masks values of an event of the ledger, and of the CRM.
+func hideChanges(list []rehearsed) {
+	for _, r := range list {
+		for i := range r.Records {
+			for j := range r.Records[i].Changes {
+				c := &r.Records[i].Changes[j]
+				c.Before, c.After = masked(c.Before), masked(c.After)
+			}
+		}
+	}
+}
+
+func printCompared(w io.Writer, p paint, list []rehearsed) {
+	for _, r := range list {
+		fmt.Fprintf(w, "\nin %s now:\n", r.Connector)
+		for _, rec := range r.Records {
+			colour := green
+			if rec.Action == store.WouldFail {
+				colour = red
+			} else if rec.Action == store.WouldKeep || rec.Action == "skipped" {
+				colour = faint
+			}
+			line := fmt.Sprintf("  %s: %s", rec.Object, rec.Action)
+			if rec.Note != "" {
+				line += " (" + rec.Note + ")"
+			}
+			if rec.Action != "" {
+				fmt.Fprintln(w, p(colour, line))
+			}
+			printChanges(w, "    ", rec.Changes, true)
+		}
+		if r.Problem != "" {
+			fmt.Fprintln(w, p(red, "  could not be asked: "+r.Problem))
+		}
+	}
+	if len(list) > 0 {
+		fmt.Fprintln(w, "\nThe CRM was read, and nothing was written. Fields with if: changed are left out where something is there: who wrote it is in the ledger.")
+	}
+}
+
+// fullExplanation is what explain prints as JSON with --requests or --diff.
+type fullExplanation struct {
+	Rules      []mapping.Explanation `json:"rules"`
+	Deliveries []rehearsed           `json:"deliveries"`
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/internal/app"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+func (c *cli) reconcile() *cobra.Command {
+	var o admin.ReconcileOrder
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Compare vendors, ledger and CRMs now, and mend what drifted",
+		Long: `Ask the vendors for what webhooks did not tell and for the status of contacts, and
+compare what was written to the CRMs with what they have now. What is to be mended
+goes the road of all events: live deliveries go first, and nothing undoes a newer
+write. Without --source and --connector all are done, one after the other.
+
+The running daemon does it; where none runs, the command writes the ledger, and the
+daemon delivers when it starts. What was found is kept: see reconcile list and show.
+With reconcile.schedule in the settings the daemon does this by itself.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.Source != "" && o.Connector != "" {
+				return usage("say --source or --connector, or neither for all")
+			}
+			return c.withReconciler(cmd.Context(), o, func(r admin.Reconciler) error { return runReconcile(cmd, r, o, asJSON) })
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&o.Source, "source", "", "only ask the vendor of this source")
+	f.StringVar(&o.Connector, "connector", "", "only compare the CRM of this connector")
+	f.BoolVar(&o.Full, "full", false, "look at every contact, not only at those that may have drifted; requests_per_run does not count then")
+	f.BoolVar(&o.DryRun, "dry-run", false, "only tell what differs and what would be done")
+	f.BoolVar(&asJSON, "json", false, "print the runs as JSON at the end")
+	cmd.AddCommand(c.reconcileList(), c.reconcileShow())
+	return cmd
+}
+
+// withReconciler runs do on the running daemon or, where none runs, on its ledger.
+func (c *cli) withReconciler(ctx context.Context, o admin.ReconcileOrder, do func(admin.Reconciler) error) error {
+	built := func(s *app.Setup) bool {
+		return o.Source != "" && s.Sources[o.Source] != nil && s.Rules != nil || o.Connector != "" && s.Connectors[o.Connector] != nil && s.Rules != nil
+	}
+	return c.withSecrets(ctx, built, func(client *admin.Client) error { return do(client) }, func(desk *admin.Desk) error { return do(desk) })
+}
+
+// withRuns is withReconciler for what only reads the ledger.
+func (c *cli) withRuns(ctx context.Context, do func(admin.Reconciler) error) error {
+	return c.with(ctx, func(ops admin.Operations) error {
+		r, ok := ops.(admin.Reconciler)
+		if !ok {
+			return errors.New("runs cannot be listed here")
+		}
+		return do(r)
+	})
+}
+
+func runReconcile(cmd *cobra.Command, r admin.Reconciler, o admin.ReconcileOrder, asJSON bool) error {
+	line := &runLine{out: cmd.ErrOrStderr(), live: isScreen(cmd.ErrOrStderr())}
+	runs, err := r.Reconcile(cmd.Context(), o, line.show)
+	line.clear()
+	if asJSON && runs != nil {
+		err = errors.Join(printJSON(cmd.OutOrStdout(), runs), err)
+	} else {
+		for _, run := range runs {
+			fmt.Fprintln(cmd.OutOrStdout(), describeRun(run))
+		}
+	}
+	if cmd.Context().Err() != nil {
+		return errors.New("stopped; what was compared so far is kept: crmsyncd reconcile list")
+	}
+	if err != nil {
+		return err
+	}
+	for _, run := range runs {
+		if run.State == store.RunFailed {
+			return fmt.Errorf("%s: %s", nameOf(run), run.Note)
+		}
+	}
+	return nil
+}
+
+func nameOf(r store.Run) string { return r.Source + r.Connector }
+
+// describeRun is one line about a run.
+func describeRun(r store.Run) string {
+	var s strings.Builder
+	fmt.Fprintf(&s, "%s: ", nameOf(r))
+	if r.Source != "" && r.Note == "" || r.Brought > 0 {
+		fmt.Fprintf(&s, "%s brought in, ", plural(r.Brought, "missed event"))
+	}
+	fmt.Fprintf(&s, "%s compared, %d agreed", plural(r.Compared, "contact"), r.Agreed)
+	mended := "mended"
+	if r.DryRun {
+		mended = "to be mended"
+	}
+	for _, n := range []struct {
+		n    int
+		what string
+	}{{r.Mended, mended}, {r.Edited, "edited by people"}, {r.Missing, "missing"}, {r.Merged, "merged"}, {r.Waiting, "being written"}, {r.Failed, "failed"}} {
+		if n.n > 0 {
+			fmt.Fprintf(&s, ", %d %s", n.n, n.what)
+		}
+	}
+	fmt.Fprintf(&s, " (run %d, %s, %v)", r.ID, plural(r.Requests, "request"), r.EndedAt.Sub(r.BeganAt).Round(100*time.Millisecond))
+	if r.Note != "" && r.State != store.RunFailed {
+		fmt.Fprintf(&s, "\n  %s", r.Note)
+	}
+	return s.String()
+}
+
+// runLine shows how far a run is, in one line of a terminal.
+type runLine struct {
+	out   io.Writer
+	live  bool
+	drawn bool
+	last  time.Time
+}
+
+func (l *runLine) show(s admin.ReconcileStep) {
+	if !l.live || s.Waiting == "" && time.Since(l.last) < 100*time.Millisecond {
+		return
+	}
+	l.last, l.drawn = time.Now(), true
+	fmt.Fprintf(l.out, "\r\x1b[K%s ", nameOf(s.Run))
+	if s.Total > 0 {
+		const width = 24
+		full := min(width, s.Done*width/s.Total)
+		fmt.Fprintf(l.out, "[%s%s] %3d%% ", strings.Repeat("#", full), strings.Repeat(".", width-full), min(100, s.Done*100/s.Total))
+	}
+	fmt.Fprintf(l.out, "%d compared, %d mended, %s", s.Compared, s.Mended, plural(s.Requests, "request"))
+	if s.Waiting != "" {
+		fmt.Fprintf(l.out, "; waits: %s", s.Waiting)
+	}
+}
+
+func (l *runLine) clear() {
+	if l.drawn {
+		fmt.Fprint(l.out, "\r\x1b[K")
+	}
+}

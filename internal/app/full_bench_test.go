@@ -1,0 +1,99 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/store"
+	"github.com/crmsyncd/crmsyncd/store/bolt"
+	"github.com/crmsyncd/crmsyncd/store/storetest"
+)
+
+// fullSizes are how many events there are in BenchmarkFull's ledger; SIZES says
+// otherwise.
+const fullSizes = "0 1000000 5000000"
+
+// BenchmarkFull measures durable ingest at 64 connections into a ledger that has
+// many events of the last thirty days, of 1 KB each: as a share of what an empty
+// ledger takes, measured right before each, and of the bare handler.
+func BenchmarkFull(b *testing.B) {
+	sizes := fullSizes
+	if s := os.Getenv("SIZES"); s != "" {
+		sizes = s
+	}
+	full := b.TempDir()
+	writeBench(b, full, unmatchedRules, "http://127.0.0.1:1", 100_000, 10_000)
+	have := 0
+	for _, text := range strings.Fields(sizes) {
+		size, err := strconv.Atoi(text)
+		if err != nil {
+			b.Fatal(err)
+		}
+		fillTo(b, filepath.Join(full, "data"), &have, size)
+		var empty float64
+		b.Run(fmt.Sprintf("empty beside %d", size), func(b *testing.B) {
+			a := startBench(b, unmatchedRules, "http://127.0.0.1:1")
+			empty = report(b, post(b, a.public.Addr().String(), 64), 0)
+		})
+		b.Run(fmt.Sprintf("events=%d", size), func(b *testing.B) {
+			a, stop := runBench(b, full)
+			defer stop()
+			// Every webhook of before is a duplicate there.
+			requests := make([][]byte, prepared/2)
+			for n := range requests {
+				requests[n] = signedWebhook(b, 1_000_000+have+n, true)
+			}
+			rate := report(b, postAll(b, a.public.Addr().String(), 64, requests), 0)
+			b.ReportMetric(100*rate/empty, "%-of-empty")
+			s, err := a.ledger.Stats(context.Background())
+			if err != nil {
+				b.Fatal(err)
+			}
+			have = int(s.Events)
+			b.ReportMetric(float64(s.Bytes>>20), "MiB-file")
+		})
+	}
+}
+
+func fillTo(b *testing.B, dir string, have *int, size int) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	l, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, LedgerFile), Init: true, Log: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		b.Fatal(err)
+	}
+	began, from := time.Now(), *have
+	body := make([]byte, 8<<10) // does not compress
+	for i := range body {
+		body[i] = "0123456789abcdef"[rand.IntN(16)]
+	}
+	add := max(size-from, 0)
+	err = storetest.Fill(b.Context(), l, add, func(i int) store.Event {
+		at := began.Add(-30 * 24 * time.Hour / time.Duration(add) * time.Duration(add-i))
+		return store.Event{
+			Source: "telli", Vendor: "telli", Type: event.CallEnded, Origin: event.Webhook, OccurredAt: at, ReceivedAt: at, Rank: 5,
+			Lane: fmt.Sprint("contact:", i%100_000), DeliveryID: fmt.Sprintf("fill_%d_%d", from, i), ContentKey: fmt.Sprintf("telli:fill:%d:%d", from, i),
+			ContentType: "application/json", Body: body[i%1000 : i%1000+1<<10],
+		}
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		b.Fatal(err)
+	}
+	*have += add
+	if add > 0 {
+		b.Logf("%d events more in %v", add, time.Since(began).Round(time.Second))
+	}
+}

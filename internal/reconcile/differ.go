@@ -1,0 +1,172 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// difference is one field that is not as it should be.
+type difference struct {
+	store.Finding
+	mend bool
+	seq  uint64 // of the event that says what is right
+}
+
+// verdict is what comes of three values: what the vendor said last, what we
+// wrote last and what the CRM has now.
+type verdict int
+
+const (
+	agrees verdict = iota
+	behind         // the vendor has news that were not written
+	edited         // a person changed it
+)
+
+// judge compares a field. same: the CRM has what we wrote last.
+func judge(w want, written store.FieldHead, same bool) verdict {
+	news := written.Older(w.version)
+	switch {
+	case news && (same || w.when != mapping.IfChanged):
+		return behind
+	case !same:
+		return edited
+	}
+	return agrees
+}
+
+// keeps tells whether a person's edit stays.
+func (b *bench) keeps(w want) bool {
+	policy := w.onEdit
+	if policy == "" {
+		policy = b.conn.OnEdit
+	}
+	// if: changed says itself that an edit stays.
+	return policy != "ours" || w.when == mapping.IfChanged
+}
+
+// differ gives the fields of a record that are not as they should be.
+func (b *bench) differ(ctx context.Context, r *record, head store.Head, now connectors.Record) ([]*difference, error) {
+	var out []*difference
+	for _, w := range r.wants {
+		written, ok := head[w.field]
+		if !ok || w.when == mapping.IfEmpty {
+			continue
+		}
+		current := now.Fields[w.field]
+		v := judge(w, written, connectors.Hash(current) == written.Hash)
+		if v == agrees {
+			continue
+		}
+		seq := written.Seq
+		if v == behind {
+			seq = w.version.Seq
+		}
+		// The CRM may answer a value in another spelling than it was written.
+		ours, ev, err := b.valueOf(ctx, seq, r.key.Object, w.field)
+		if err != nil {
+			return nil, err
+		}
+		if ours != nil && connectors.Hash(ours.value) == connectors.Hash(current) && (v == edited || written.Hash == connectors.Hash(current)) {
+			continue
+		}
+		d := &difference{seq: seq, Finding: store.Finding{Kind: KindEdited, Object: r.key.Object, Record: r.key.ID, Contact: r.contact, Field: w.field, Rule: w.rule, Event: store.EventID(seq)}}
+		if ours != nil {
+			d.Ours, d.Theirs = masked(ours.value, current, ev)
+		} else {
+			_, d.Theirs = masked("", current, nil)
+		}
+		switch {
+		case v == behind:
+			d.Kind, d.mend = KindBehind, true
+		case !b.keeps(w):
+			d.mend = true
+		}
+		out = append(out, d)
+	}
+	slices.SortFunc(out, func(a, b *difference) int { return strings.Compare(a.Field, b.Field) })
+	return out, nil
+}
+
+// valued is what an event gives a field by today's rules.
+type valued struct {
+	step  string
+	value connectors.Value
+}
+
+// valueOf gives what an event says of a field by today's rules; nil where it
+// says nothing any more.
+func (b *bench) valueOf(ctx context.Context, seq uint64, object, field string) (*valued, *event.Event, error) {
+	v, err := b.Ledger.Event(ctx, seq)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, err
+	case v.Event.Stripped:
+		return nil, nil, nil
+	}
+	ev, err := b.setup.Parse(v.Event)
+	if err != nil {
+		return nil, nil, nil
+	}
+	plan, err := b.setup.Plan(ev, b.run.Connector)
+	if err != nil {
+		return nil, ev, nil
+	}
+	var found *valued
+	for i := range plan.Records {
+		rec := &plan.Records[i]
+		if rec.Object != object || rec.Shadow || !standsForContact(ev, rec) {
+			continue
+		}
+		for _, f := range rec.Fields {
+			if f.Name == field {
+				found = &valued{rec.Step, f.Value} // the last of several counts
+			}
+		}
+	}
+	return found, ev, nil
+}
+
+// mend sends an event on its way that writes fields of a record again, as the
+// event of that seq says. note says why it cannot be.
+func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string, whole bool) (did, id, note string, err error) {
+	v, err := b.Ledger.Event(ctx, seq)
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && v.Event.Stripped:
+		return "", "", "the event that says what is right is not kept any more", nil
+	case err != nil:
+		return "", "", "", err
+	}
+	slices.Sort(fields)
+	says, _, err := b.valueOf(ctx, seq, r.key.Object, fields[0])
+	switch {
+	case err != nil:
+		return "", "", "", err
+	case says == nil:
+		return "", "", "today's rules do not write it any more", nil
+	}
+	if b.run.DryRun {
+		return "", store.EventID(seq), "", nil
+	}
+	only := event.Only{Connector: b.run.Connector, Step: says.step, Fields: fields, Whole: whole}
+	key := fmt.Sprintf("mend:%s:%d:%s:%d", b.run.Connector, b.run.ID, place(r.key), seq)
+	e, err := b.setup.Mend(v.Event, only, key, b.now().Truncate(time.Microsecond))
+	if err != nil {
+		return "", "", "it cannot be mended: " + err.Error(), nil
+	}
+	receipt, err := b.Append(ctx, e)
+	if err != nil {
+		return "", "", "", err
+	}
+	return "mended", store.EventID(receipt.Seq), "", nil
+}

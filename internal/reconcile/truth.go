@@ -1,0 +1,260 @@
+package reconcile
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+const (
+	// firstLook is how far back the first run of a source asks its vendor; for
+	// more there is the backfill.
+	firstLook = 24 * time.Hour
+	// statusBatch is how many contacts' statuses are asked for between two times
+	// that it is kept how far the run is. Vendors take a request for each.
+	statusBatch = 25
+	statusPhase = "status "
+)
+
+// truth is a run of a source: what its vendor knows comes into the ledger.
+func (p *passage) truth(ctx context.Context) error {
+	src, ok := p.setup.Sources[p.run.Source]
+	if !ok {
+		return fmt.Errorf("no source %q is in the settings", p.run.Source)
+	}
+	if src.Reader == nil {
+		p.run.Note = src.Mute + ": the newest event in the ledger counts"
+		return nil
+	}
+	if err := src.Reader.Readable(); err != nil {
+		p.run.Note = "the vendor cannot be asked (" + err.Error() + "): the newest event in the ledger counts"
+		return nil
+	}
+	if !strings.HasPrefix(p.run.Cursor, statusPhase) {
+		if err := p.pull(ctx, src); err != nil {
+			return err
+		}
+		p.run.Cursor = statusPhase
+		if err := p.keep(ctx); err != nil {
+			return err
+		}
+	}
+	if asks, ok := src.Reader.(sources.StatusReader); ok {
+		if err := p.statuses(ctx, src, asks); err != nil {
+			return err
+		}
+	}
+	p.run.Cursor = ""
+	if p.run.DryRun {
+		return nil
+	}
+	return p.putMark(ctx, "until", p.run.BeganAt)
+}
+
+// pull brings in what happened since the last run.
+func (p *passage) pull(ctx context.Context, src Source) error {
+	from, err := p.since(ctx)
+	if err != nil {
+		return err
+	}
+	if from.IsZero() {
+		from = p.run.BeganAt.Add(-firstLook)
+	}
+	before, brought := p.run.Requests, p.run.Brought
+	b := &Backfill{Ledger: p.Ledger, Source: p.run.Source, Reader: src.Reader, Take: src.Take, Append: p.Append, Now: p.now, Wait: p.Wait}
+	done, err := b.Run(ctx, BackfillOrder{From: from, Until: p.run.BeganAt, Name: "reconcile", Open: true, DryRun: p.run.DryRun}, func(at Progress) {
+		p.run.Requests, p.run.Brought = before+at.Requests, brought+at.New
+		p.step.Run, p.step.Waiting = p.run, at.Waiting
+		p.show(p.step)
+	})
+	p.run.Requests, p.run.Brought = before+done.Requests, brought+done.New
+	return err
+}
+
+// known is a contact as the ledger has it.
+type known struct {
+	status  string
+	version store.FieldHead
+	event   string
+	recent  bool
+}
+
+// statuses asks for the status of contacts that may have another one by now.
+func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusReader) error {
+	all, err := p.contacts(ctx)
+	if err != nil {
+		return err
+	}
+	rolling, err := p.rolling(ctx)
+	if err != nil {
+		return err
+	}
+	full := p.run.Full || !rolling.Over
+	after := strings.TrimPrefix(p.run.Cursor, statusPhase)
+	var may, rest []string // those that may have changed, then the others of the sweep
+	for _, id := range slices.Sorted(maps.Keys(all)) {
+		switch k := all[id]; {
+		case k.recent || !isFinal(k.status) || p.run.Full:
+			may = append(may, id)
+		case full && id > rolling.After:
+			rest = append(rest, id)
+		}
+	}
+	p.step.Total = len(may) + len(rest)
+	phases := []struct {
+		name string
+		ids  []string
+	}{{"may ", may}, {"rest ", rest}}
+	for i, phase := range phases {
+		if later := phases[len(phases)-1].name; i == 0 && strings.HasPrefix(after, later) {
+			p.step.Done += len(phase.ids)
+			continue
+		}
+		last := strings.TrimPrefix(after, phase.name)
+		if last == after {
+			last = ""
+		}
+		for len(phase.ids) > 0 {
+			if !p.run.Full && p.setup.PerRun > 0 && p.run.Requests >= p.setup.PerRun {
+				p.run.State, p.run.Note = store.RunStopped, "the budget of requests of one run is used up; the next run goes on"
+				return p.keepSweep(ctx, rolling)
+			}
+			batch := phase.ids[:min(statusBatch, len(phase.ids))]
+			phase.ids = phase.ids[len(batch):]
+			p.step.Done += len(batch)
+			end := batch[len(batch)-1]
+			if end <= last {
+				continue // before the crash
+			}
+			if err := p.ask(ctx, src, asks, batch, all); err != nil {
+				return err
+			}
+			p.run.Cursor = statusPhase + phase.name + end
+			if phase.name == "rest " {
+				rolling.After = end
+			}
+			if err := p.keep(ctx); err != nil {
+				return err
+			}
+		}
+	}
+	if full {
+		rolling.Over = true
+		return p.keepSweep(ctx, sweep{Began: rolling.Began, Over: true})
+	}
+	return nil
+}
+
+// contacts are those of the source, by the vendor's id.
+func (p *passage) contacts(ctx context.Context) (map[string]known, error) {
+	since, err := p.since(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]known{}
+	err = p.eachEvent(ctx, store.EventFilter{Source: p.run.Source}, func(views []store.View, events []*event.Event) error {
+		for i, v := range views {
+			ev := events[i]
+			if ev == nil || ev.Contact == nil || ev.Contact.ID == "" || ev.Only != nil {
+				continue
+			}
+			k, seen := all[ev.Contact.ID]
+			k.recent = k.recent || !v.Event.ReceivedAt.Before(since)
+			now := store.FieldHead{At: v.Event.OccurredAt, Rank: v.Event.Rank, Seq: v.Event.Seq}
+			if ev.Contact.Status != "" && (k.status == "" || k.version.Older(now)) {
+				k.status, k.version, k.event = ev.Contact.Status, now, v.Event.ID()
+			} else if !seen {
+				k.version = now
+			}
+			all[ev.Contact.ID] = k
+		}
+		return nil
+	})
+	return all, err
+}
+
+// ask asks for the statuses of some contacts, and makes events of those that
+// the ledger has another status of.
+func (p *passage) ask(ctx context.Context, src Source, asks sources.StatusReader, ids []string, all map[string]known) error {
+	turn := func(ctx context.Context) error {
+		p.run.Requests++
+		return ctx.Err()
+	}
+	for failed := 0; len(ids) > 0; {
+		list, err := asks.Statuses(ctx, ids, turn)
+		for _, s := range list {
+			if err := p.heard(ctx, src, s, all[s.ID]); err != nil {
+				return err
+			}
+		}
+		if ids = ids[len(list):]; err == nil {
+			failed = 0
+			continue
+		}
+		e, again := errors.AsType[*sources.ReadError](err)
+		if failed++; failed >= tries || !again || !e.Again {
+			return err
+		}
+		wait := max(e.Wait, backoff<<failed)
+		if wait > patience {
+			return fmt.Errorf("%w; the vendor asks to come back in %v", err, wait.Round(time.Second))
+		}
+		p.step.Waiting = e.What
+		p.show(p.step)
+		if err := p.wait(ctx, wait); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heard takes in what the vendor says of a contact.
+func (p *passage) heard(ctx context.Context, src Source, s sources.Status, k known) error {
+	p.run.Compared++
+	switch {
+	case s.Gone:
+		p.run.Missing++
+		p.find(store.Finding{Kind: KindStatus, Contact: s.ID, Ours: k.status, Note: "the vendor has no such contact any more", Event: k.event})
+		return nil
+	case s.Status == "" || s.Status == k.status:
+		p.run.Agreed++
+		return nil
+	case !s.At.After(k.version.At):
+		p.run.Waiting++ // a webhook of this very second knows better
+		return nil
+	}
+	f := store.Finding{Kind: KindStatus, Contact: s.ID, Ours: k.status, Theirs: s.Status, Did: "mended"}
+	if s.Derived {
+		f.Note = "the vendor does not say the status any more: it follows from the contact's calls"
+	}
+	if p.run.DryRun {
+		f.Did = ""
+		p.run.Mended++
+		p.find(f)
+		return nil
+	}
+	e, same, err := src.Take(ctx, s.Item, p.now().Truncate(time.Microsecond))
+	if err != nil {
+		return err
+	}
+	if same {
+		p.run.Agreed++
+		return nil
+	}
+	receipt, err := p.Append(ctx, e)
+	if err != nil {
+		return err
+	}
+	f.Event = store.EventID(receipt.Seq)
+	p.run.Mended++
+	p.find(f)
+	return nil
+}

@@ -1,0 +1,186 @@
+package reconcile
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/sources"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// oracle is a vendor that knows the status of contacts, and lists nothing.
+type oracle struct {
+	status map[string]string // "" is a contact that it has no more
+	at     time.Time
+	asked  []string
+	errs   []error // of the next calls
+	mute   error
+	ranges []sources.Query
+}
+
+func (o *oracle) Readable() error { return o.mute }
+
+func (o *oracle) History(ctx context.Context, q sources.Query) (sources.Page, error) {
+	if err := q.Turn.Ask(ctx); err != nil {
+		return sources.Page{}, err
+	}
+	o.ranges = append(o.ranges, q)
+	return sources.Page{Part: 1}, nil
+}
+
+func (o *oracle) Statuses(ctx context.Context, ids []string, turn sources.Turn) (out []sources.Status, err error) {
+	for _, id := range ids {
+		if len(o.errs) > 0 {
+			err := o.errs[0]
+			if o.errs = o.errs[1:]; err != nil {
+				return out, err
+			}
+		}
+		if err := turn.Ask(ctx); err != nil {
+			return out, err
+		}
+		o.asked = append(o.asked, id)
+		s := sources.Status{ID: id, Status: o.status[id], At: o.at, Gone: o.status[id] == ""}
+		body, err := json.Marshal(event.Event{Type: event.ContactStatusChanged, OccurredAt: o.at, Contact: &event.Contact{ID: id, Email: id + "@example.com", Status: s.Status}})
+		if err != nil {
+			return out, err
+		}
+		s.Item = sources.Item{Body: body}
+		out = append(out, s)
+	}
+	return out, nil
+}
+
+func newOracle(t *testing.T) (*desk, *oracle) {
+	t.Helper()
+	d, o := newDesk(t, rules), &oracle{status: map[string]string{}}
+	d.setup.Overlap = time.Hour
+	d.setup.Sources = map[string]Source{"v": {Reader: o, Take: func(_ context.Context, item sources.Item, at time.Time) (store.Event, bool, error) {
+		ev := event.Event{}
+		err := json.Unmarshal(item.Body, &ev)
+		return store.Event{
+			Source: "v", Vendor: "v", Type: ev.Type, Origin: event.Reconcile, Lane: ev.Contact.ID, OccurredAt: ev.OccurredAt, ReceivedAt: at, Rank: ev.Rank(),
+			ContentKey: fmt.Sprintf("v:%s:%s:%s", ev.Contact.ID, ev.Contact.Status, ev.OccurredAt), Body: item.Body,
+		}, false, err
+	}}}
+	return d, o
+}
+
+func (d *desk) ask(full bool) store.Run {
+	d.Helper()
+	run, err := d.Run(d.Context(), Order{Target: Target{Source: "v"}, Trigger: ByHand, Full: full}, nil)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return run
+}
+
+func TestStatusesThatTheVendorChangedBecomeEvents(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	d.happens(1, -30, "pending", true)
+	d.happens(2, -30, "pending", true)
+	d.happens(3, -30, "new", true)
+	o.status, o.at = map[string]string{"c001": "pending", "c002": "reached"}, noon.Add(-time.Minute)
+	run := d.ask(false)
+	d.want(run, "compared 3 agreed 1 mended 1 edited 0 missing 1 merged 0 waiting 0 failed 0", "status, status mended")
+	views, err := d.Ledger.Events(t.Context(), store.EventFilter{Limit: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := parseJSON(views[0].Event)
+	if e := views[0].Event; err != nil || e.Origin != event.Reconcile || e.Lane != "c002" || ev.Contact.Status != "reached" || !e.OccurredAt.Equal(o.at) {
+		t.Errorf("the event is %+v, %v", e, err)
+	}
+	// Once is enough, and a webhook that comes late changes nothing.
+	d.happens(2, -20, "reached", true)
+	o.at = noon
+	d.want(d.ask(false), "compared 3 agreed 2 mended 0 edited 0 missing 1 merged 0 waiting 0 failed 0", "status")
+}
+
+func TestAWebhookOfTheSameSecondKnowsBetter(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	d.happens(1, 0, "closed", true)
+	o.status, o.at = map[string]string{"c001": "pending"}, noon
+	d.want(d.ask(false), "compared 1 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 1 failed 0", "")
+}
+
+func TestOpenContactsAreAskedForAndInTurnAll(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	for n, status := range []string{"reached", "pending", "closed", "new"} {
+		d.happens(n+1, -90, status, true)
+		o.status[fmt.Sprintf("c%03d", n+1)] = status
+	}
+	d.ask(false) // the first looks at all
+	o.asked, d.at = nil, noon.Add(24*time.Hour)
+	d.happens(3, 24*60-1, "closed", true)
+	d.ask(false)
+	if got := fmt.Sprint(o.asked); got != "[c002 c003 c004]" {
+		t.Errorf("asked for %s, want those that are open and the one with news", got)
+	}
+	if q := o.ranges[1]; !q.From.Equal(noon.Add(-time.Hour)) || !q.Until.Equal(d.at) {
+		t.Errorf("the vendor was asked what happened from %v to %v, want from the last run's beginning less the overlap", q.From, q.Until)
+	}
+	o.asked, d.at = nil, noon.Add(8*24*time.Hour)
+	d.ask(false)
+	if slices.Sort(o.asked); fmt.Sprint(o.asked) != "[c001 c002 c003 c004]" {
+		t.Errorf("after a week asked for %v, want all", o.asked)
+	}
+}
+
+func TestAVendorsBudgetEndsARunAndTheSweepGoesOn(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	d.happen(upTo(120), -90, "closed", true)
+	for n := range 120 {
+		o.status[fmt.Sprintf("c%03d", n)] = "closed"
+	}
+	d.ask(true)
+	d.setup.PerRun, d.at = 50, noon.Add(8*24*time.Hour)
+	o.asked = nil
+	for range 3 {
+		d.ask(false)
+	}
+	if slices.Sort(o.asked); len(slices.Compact(o.asked)) != 120 {
+		t.Errorf("three runs asked for %d of 120", len(slices.Compact(o.asked)))
+	}
+}
+
+func TestAVendorThatIsOutOfBreathIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	var waits []time.Duration
+	d.Wait = func(_ context.Context, wait time.Duration) error { waits = append(waits, wait); return nil }
+	d.happens(1, -30, "pending", true)
+	d.happens(2, -30, "pending", true)
+	o.status = map[string]string{"c001": "pending", "c002": "pending"}
+	o.errs = []error{nil, &sources.ReadError{What: "too many requests", Again: true, Wait: time.Minute}}
+	d.want(d.ask(false), "compared 2 agreed 2 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "")
+	if fmt.Sprint(waits) != "[1m0s]" || fmt.Sprint(o.asked) != "[c001 c002]" {
+		t.Errorf("waited %v, asked %v", waits, o.asked)
+	}
+	o.errs = []error{&sources.ReadError{What: "v: answered 401", Status: 401}}
+	run, err := d.Run(t.Context(), Order{Target: Target{Source: "v"}, Trigger: ByHand}, nil)
+	if err == nil || run.State != store.RunFailed || !strings.Contains(run.Note, "401") {
+		t.Errorf("a refusal: %s, %s, %v", run.State, run.Note, err)
+	}
+}
+
+func TestWithoutCredentialsTheLedgerCounts(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	o.mute = errors.New("api_key is not set")
+	run := d.ask(false)
+	if run.State != store.RunDone || !strings.Contains(run.Note, "api_key is not set") || !strings.Contains(run.Note, "the newest event in the ledger counts") {
+		t.Errorf("%s: %s", run.State, run.Note)
+	}
+}

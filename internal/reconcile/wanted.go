@@ -1,0 +1,140 @@
+package reconcile
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+const (
+	// atOnce bounds how many records are in memory; where there are more, the
+	// ledger is read once for each so many.
+	atOnce = 20_000
+	// keysKept is how many keys of a record are moved when it was merged.
+	keysKept = 16
+)
+
+// record is one record of a CRM that stands for a contact, as today's rules
+// want it by what the ledger has.
+type record struct {
+	key       store.RecordKey
+	lane      string
+	contact   string
+	wants     []want // one for each field
+	keys      []store.LinkKey
+	onMissing string // of the newest rule; "": as for the connector
+	rule      string
+	status    string          // of the contact
+	newest    store.FieldHead // version of the newest event
+	stamped   store.FieldHead // version of the status
+	recent    bool            // an event of it came in since the last run
+	waiting   bool            // something is on its way there
+}
+
+// want is the newest version in which the rules want a field.
+type want struct {
+	field   string
+	rule    string
+	version store.FieldHead
+	when    mapping.If
+	onEdit  string
+}
+
+func (r *record) want(field string) *want {
+	for i := range r.wants {
+		if r.wants[i].field == field {
+			return &r.wants[i]
+		}
+	}
+	return nil
+}
+
+// mayDrift is true for records that are looked at in every run.
+func (r *record) mayDrift() bool { return r.recent || !isFinal(r.status) }
+
+// place orders records, and is where a run goes on.
+func place(k store.RecordKey) string { return k.Object + "/" + k.ID }
+
+// wanted reads from the ledger the next atOnce records of the run's connector
+// behind a place, in order. next is the last place that was looked at; "" if
+// there are none behind it.
+func (p *passage) wanted(ctx context.Context, after string) (list []*record, next string, err error) {
+	w := &wanting{passage: p, after: after, all: map[string]*record{}, waiting: map[string]bool{}, dead: map[string]bool{}, report: p.run.Cursor == "" && !p.told}
+	p.told = true
+	if w.since, err = p.since(ctx); err != nil {
+		return nil, "", err
+	}
+	if err = p.eachEvent(ctx, store.EventFilter{}, func(views []store.View, events []*event.Event) error {
+		return w.page(ctx, views, events)
+	}); err != nil {
+		return nil, "", err
+	}
+	for _, k := range slices.Sorted(maps.Keys(w.all)) {
+		r := w.all[k]
+		r.waiting = w.waiting[r.lane]
+		list = append(list, r)
+	}
+	if w.before != "" && len(list) > 0 {
+		next = place(list[len(list)-1].key)
+	}
+	return list, next, nil
+}
+
+// take adds what another event says of the same record.
+func (r *record) take(o *record) {
+	r.recent = r.recent || o.recent
+	if r.newest.Older(o.newest) {
+		r.newest, r.lane, r.rule, r.onMissing, r.contact = o.newest, o.lane, o.rule, o.onMissing, o.contact
+	}
+	if o.status != "" && (r.status == "" || r.stamped.Older(o.stamped)) {
+		r.status, r.stamped = o.status, o.stamped
+	}
+	for _, w := range o.wants {
+		switch own := r.want(w.field); {
+		case own == nil:
+			r.wants = append(r.wants, w)
+		case own.version.Older(w.version):
+			*own = w
+		}
+	}
+	for _, k := range o.keys {
+		if len(r.keys) < keysKept && !slices.Contains(r.keys, k) {
+			r.keys = append(r.keys, k)
+		}
+	}
+}
+
+// standsForContact tells records of contacts from those of what happened: the
+// latter are found by the id of a call, conversation, message or event.
+func standsForContact(ev *event.Event, rec *mapping.Record) bool {
+	if rec.Skip != "" || len(rec.Keys) == 0 {
+		return false
+	}
+	happened := []string{ev.ID}
+	if ev.Call != nil {
+		happened = append(happened, ev.Call.ID)
+	}
+	if ev.Conversation != nil {
+		happened = append(happened, ev.Conversation.ID)
+	}
+	if ev.Message != nil {
+		happened = append(happened, ev.Message.ID)
+	}
+	for _, k := range rec.Keys {
+		for _, term := range k {
+			text := connectors.Canonical(term.Value)
+			for _, id := range happened {
+				if id != "" && text != "" && (text == id || len(id) > 5 && strings.Contains(text, id)) {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}

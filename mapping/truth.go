@@ -1,0 +1,111 @@
+package mapping
+
+import (
+	"maps"
+	"slices"
+)
+
+// truthOf is what the text of a condition tells of when it can be true.
+type truthOf struct {
+	never bool
+	// only holds, by path, the words of which a path must be one for the
+	// condition to be true.
+	only map[string][]string
+}
+
+// onlyTrue is that of path == "word" and of path in ["word", …]: can are the
+// words that the path can be.
+func onlyTrue(a, b operand, can []string, known bool) truthOf {
+	path := a.path
+	if path == "" {
+		path = b.path
+	}
+	switch {
+	case !known:
+		return truthOf{}
+	case len(can) == 0:
+		return truthOf{never: true}
+	case path == "":
+		return truthOf{}
+	}
+	return truthOf{only: map[string][]string{path: can}}
+}
+
+// and is that of two conditions which must both be true.
+func (t truthOf) and(u truthOf) truthOf {
+	if t.never || u.never || t.excludes(u) {
+		return truthOf{never: true}
+	}
+	only := maps.Clone(t.only)
+	if only == nil {
+		return u
+	}
+	for path, words := range u.only {
+		if mine, both := only[path]; both {
+			words = common(mine, words)
+		}
+		only[path] = words
+	}
+	return truthOf{only: only}
+}
+
+// or is that of two conditions of which one must be true.
+func (t truthOf) or(u truthOf) truthOf {
+	switch {
+	case t.never:
+		return u
+	case u.never:
+		return t
+	}
+	only := map[string][]string{}
+	for path, words := range t.only {
+		if more, both := u.only[path]; both {
+			only[path] = append(slices.Clone(words), more...)
+		}
+	}
+	return truthOf{only: only}
+}
+
+// excludes reports whether the two are never true of the same event.
+func (t truthOf) excludes(u truthOf) bool {
+	for path, words := range t.only {
+		if others, both := u.only[path]; both && len(common(words, others)) == 0 {
+			return true
+		}
+	}
+	return false
+}
+
+func common(a, b []string) []string {
+	return slices.DeleteFunc(slices.Clone(a), func(w string) bool { return !slices.Contains(b, w) })
+}
+
+// condition is one of the parts that a when: is joined of by && or ||.
+type condition struct {
+	text  string // as written
+	run   code
+	parts []condition // none: it is not joined of any
+}
+
+// conditionOf takes a condition apart.
+func (c *compiler) conditionOf(o operand) condition {
+	x := condition{text: c.named(operand{from: o.from, to: o.to}), run: o.run}
+	for _, part := range o.parts {
+		x.parts = append(x.parts, c.conditionOf(part))
+	}
+	return x
+}
+
+// untrue are the parts that make a condition untrue: of those joined by && the
+// ones that are, of those joined by || all.
+func (x condition) untrue(e *env, out []condition) []condition {
+	for _, part := range x.parts {
+		if v, _ := (&formula{run: part.run}).eval(e); !truth(v) {
+			out = part.untrue(e, out)
+		}
+	}
+	if x.parts == nil {
+		out = append(out, x)
+	}
+	return out
+}

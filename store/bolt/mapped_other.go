@@ -1,0 +1,7 @@
+//go:build !linux
+
+package bolt
+
+func residentFiles() int { return 0 }
+
+func unmapResident(uintptr, uintptr) {}
