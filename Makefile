@@ -16,6 +16,8 @@ SIZES ?= 0 1000000 5000000
 EVENTS ?= 1000000
 SOAK ?= 60s
 DAY ?= 10000
+MONTH ?= 5000
+COMPARED ?= 10000
 # Kills of make soak, crash and powercut; each has a number of its own.
 ROUNDS ?=
 # Architectures of the packages, as Go names them: make package ARCHS='amd64 arm64'
@@ -65,8 +67,9 @@ fuzz: ## every fuzz target, FUZZTIME (200000x) tries each
 soak: ## kill and disturb it for SOAK (60s), or kill it ROUNDS times: no event lost, doubled or out of order
 	$(if $(ROUNDS),KILLS=$(ROUNDS),SOAK=$(SOAK)) $(GO) test -run TestSoak -count=1 -v -timeout 60m ./cmd/crmsyncd
 
-month: ## a month of lost webhooks, people at work and outages, for MONTH (5000) contacts: every CRM says what the vendor says
+month: ## a month of lost webhooks, people at work and outages, for MONTH (5000) contacts: every CRM says what the vendor says; and the requests that COMPARED (10000) contacts take
 	MONTH=$(MONTH) $(GO) test -run 'TestAMonth$$' -count=1 -v -timeout 60m ./internal/app
+	COMPARED=$(COMPARED) $(GO) test -run 'TestTenThousandCompared$$' -count=1 -v -timeout 60m ./internal/app
 
 alerts: ## the alert rules and the dashboard against the metrics of a real daemon; promtool (Debian's prometheus) reads the queries
 	command -v promtool
@@ -87,7 +90,7 @@ powercut: ## take the power from its disk ROUNDS (25) times: nothing lost, and a
 	POWERCUT=$(or $(ROUNDS),25) $(GO) test -run TestPowerCut -count=1 -v -timeout 30m ./cmd/crmsyncd
 
 netfaults: ## every way in which a CRM or the network goes wrong, and a day of each kind of outage, for every CRM
-	NETFAULTS=1 $(GO) test -run 'TestFaults|TestADayOfOutage' -count=1 -v -timeout 20m ./internal/app
+	NETFAULTS=1 $(GO) test -run 'TestFaults|TestADayOfOutage' -count=1 -v -parallel 8 -timeout 20m ./internal/app
 
 edge-test: ## nginx with the settings of examples/edge before a daemon; skipped where nginx is not installed
 	EDGE=1 $(GO) test -run TestNginx -count=1 -v -timeout 5m ./cmd/crmsyncd
@@ -100,7 +103,7 @@ fidelity: ## the vendors' own Node.js clients against the sandbox, the editors' 
 	$(GO) test -tags fidelity -run TestTheVendorsOwnClients -count=1 -v -timeout 20m ./internal/fidelity
 	$(GO) test -tags fidelity -run TestEditors -count=1 -v -timeout 10m ./cmd/crmsyncd
 
-security: build ## attack it in every way of docs/security.md, and print the table; two minutes
+security: build ## attack it in every way of docs/security.md, and print the table; a minute
 	SECURITY=1 CRMSYNCD=$(CURDIR)/bin/crmsyncd $(GO) test -run 'TestSecurity' -count=1 -v -timeout 8m ./cmd/crmsyncd
 
 sbom: build ## what bin/crmsyncd is made of, with licences, as CycloneDX in bin/; fails on a licence that may not ship

@@ -262,6 +262,15 @@ func TestLoad(t *testing.T) {
 	if ps := write("data_dir: x\nsources:\n  a:\n    type: telli\n    signing_secret: ${PATH}\n", 0o644); len(ps) != 0 {
 		t.Errorf("a reference for everyone: %v", ps)
 	}
+	const short = "data_dir: x\nsources:\n  a: {type: telli, signing_secret: \"${PATH}\", api_key: '${HOME}', base_url: http://127.0.0.1:9/telli}\n"
+	if ps := write(short, 0o644); len(ps) != 0 {
+		t.Errorf("references in one line for everyone: %v", ps)
+	}
+	for _, one := range []string{`"${PATH}"`, `'${HOME}'`} {
+		if ps := write(strings.Replace(short, one, "hunter2", 1), 0o644); len(ps) != 1 || strings.Contains(ps.Error(), "hunter2") {
+			t.Errorf("a secret in place of %s: %v", one, ps)
+		}
+	}
 }
 
 func TestSecretNeverPrints(t *testing.T) {

@@ -68,6 +68,11 @@ func (e Env) interpolate(n *diag.Node) (ps diag.Problems) {
 	for _, item := range n.Items {
 		ps = append(ps, e.interpolate(item)...)
 	}
+	if n.Shape == diag.Scalar && shellReference.MatchString(n.Value) {
+		p := n.Problem("a $ without braces refers to nothing: the value is taken as it stands", "for an environment variable write ${NAME}")
+		p.Severity, p.Line = diag.Warning, "" // it may be a secret after all
+		return append(ps, p)
+	}
 	if n.Shape != diag.Scalar || !strings.Contains(n.Value, "${") {
 		return ps
 	}
@@ -113,6 +118,9 @@ func within(n *diag.Node, nodes map[*diag.Node]bool) bool {
 	return nodes[n] || slices.ContainsFunc(n.Items, func(i *diag.Node) bool { return within(i, nodes) }) ||
 		slices.ContainsFunc(n.Pairs, func(p diag.Pair) bool { return within(p.Value, nodes) })
 }
+
+// shellReference is how shells and other programs name an environment variable.
+var shellReference = regexp.MustCompile(`^(?:\$[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|%[A-Z][A-Z0-9_]*%|\{\{ *[A-Za-z_][\w.]* *\}\})$`)
 
 var envName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
@@ -191,6 +199,9 @@ var (
 	references = regexp.MustCompile(`^[\s"'\[,]*\$\{[^}]*\}([\s"'\[,\]}]*(\$\{[^}]*\})?)*\s*(#.*)?$`)
 )
 
+// referenceOfMany is a reference with other keys of the same line behind it.
+var referenceOfMany = regexp.MustCompile(`^\s*(?:"\$\{[^}]*\}"|'\$\{[^}]*\}'|\$\{[^}]*\})\s*[,}](.*)$`)
+
 // passwordInURL is an address with a user and a password.
 var passwordInURL = regexp.MustCompile(`://[^/\s:@]*:[^/\s@]+@`)
 
@@ -218,6 +229,13 @@ func secretLines(text []byte) map[int]bool {
 		}
 		within = -1
 		m := secretKey.FindStringSubmatch(line)
+		for m != nil { // {token: "${A}", secret: "${B}"}: each key by itself
+			next := referenceOfMany.FindStringSubmatch(m[2])
+			if next == nil {
+				break
+			}
+			m = secretKey.FindStringSubmatch(next[1])
+		}
 		if m == nil {
 			continue
 		}

@@ -3,12 +3,14 @@ package connectors
 import (
 	"encoding/json"
 	"math"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/nyaruka/phonenumbers"
 	"pgregory.net/rapid"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -113,6 +115,33 @@ func TestEmptyTextNeverClearsWhatIsNotText(t *testing.T) {
 		if err != nil || !got.Skip || got.Note == "" {
 			t.Errorf("%s: got %+v %v, want it skipped with a note", ft, got, err)
 		}
+	}
+}
+
+// TestClearNumbersNeedNoCloserLook writes numbers of all countries, and what
+// stands in place of one, with and without the quick look.
+func TestClearNumbersNeedNoCloserLook(t *testing.T) {
+	t.Parallel()
+	clears := 0
+	for code := range phonenumbers.GetSupportedCallingCodes() {
+		for _, rest := range append([]string{"0000000", "1111111", "00000", "99999999", "151234567", "03012345678", "9111234567", "12345", "3012345600000"}, standIns...) {
+			s := "+" + strconv.Itoa(code) + rest
+			n, err := phonenumbers.Parse(s, "DE")
+			if want := err == nil && standsIn(n); Withheld(s, "DE") != want {
+				t.Errorf("%s: withheld is %v, want %v", s, !want, want)
+			}
+			if clearly(s) {
+				clears++
+			}
+		}
+	}
+	for _, s := range standIns {
+		if clearly("+" + s) {
+			t.Errorf("+%s is taken for a number", s)
+		}
+	}
+	if clears < 200 {
+		t.Errorf("only %d numbers were clear", clears)
 	}
 }
 

@@ -59,6 +59,8 @@ func valueTable(t *testing.T) string {
 				row = append(row, v.Format(layout))
 			case []string:
 				row = append(row, strings.Join(v, ", "))
+			case nil: // not written
+				row = append(row, "")
 			default:
 				row = append(row, fmt.Sprint(v))
 			}

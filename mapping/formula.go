@@ -155,6 +155,7 @@ func (s *scope) compile(node *diag.Node, offset int, source string) (operand, di
 var (
 	unexpected = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
 	mixed      = regexp.MustCompile(`^Operator \((.+)\) and coalesce`)
+	badNumber  = regexp.MustCompile(`^bad number syntax: "(.+)"$`)
 	badChar    = regexp.MustCompile(`^unrecognized character: (U\+\w+)(?: '(.*)')?`)
 )
 
@@ -183,15 +184,39 @@ func (c *compiler) syntax(err error) {
 	case badChar.MatchString(m):
 		x := badChar.FindStringSubmatch(m)
 		hint := ""
-		if strings.Contains("“”„‟«»‘’‚", x[2]) && x[2] != "" {
+		switch {
+		case x[2] == "": // it cannot be shown
+			hint = "it is not seen, as web pages have them; type this part anew"
+		case strings.Contains("“”„‟«»‘’‚", x[2]):
 			hint = `use straight quotes: "text"`
+		case strings.Contains("–—−", x[2]):
+			hint = "use the minus of the keyboard: -"
+		case x[2] == "×":
+			hint = "multiply with *"
+		case x[2] == "÷":
+			hint = "divide with /"
+		case x[2] == "≠":
+			hint = "write !="
+		case x[2] == "≤":
+			hint = "write <="
+		case x[2] == "≥":
+			hint = "write >="
 		}
-		c.problem(from, from+1, "a character that formulas do not know: "+x[2]+" "+x[1], hint)
+		c.problem(from, from+1, "a character that formulas do not know: "+strings.TrimSpace(x[2]+" "+x[1]), hint)
 	case unexpected.MatchString(m):
 		x := unexpected.FindStringSubmatch(m)
 		c.unexpectedToken(x[1], x[2], from, to)
 	case strings.HasPrefix(m, "expected at least"):
 		c.problem(from, to, "a function with a condition lacks something", "filter, map and the like are not supported")
+	case badNumber.MatchString(m):
+		x := badNumber.FindStringSubmatch(m)
+		c.problem(max(0, to-utf8.RuneCountInString(x[1])), to, x[1]+" is no number", "write numbers alone, durations in seconds: 60, or seconds(\"1h30m\"); text in quotes")
+	case strings.HasPrefix(m, "a map key must be"):
+		hint := bracesHint
+		if inner := bracesOfText.FindStringSubmatch(c.node.Value); inner != nil {
+			hint = "after = a formula stands without braces: =" + strings.TrimSpace(inner[1])
+		}
+		c.problem(from, to, "braces are not known in formulas", hint)
 	default:
 		c.problem(from, to, "the formula cannot be read: "+m, "")
 	}
@@ -219,6 +244,8 @@ func (c *compiler) unexpectedToken(kind, text string, from, to int) {
 		c.problem(from, to, "a comma in a number", "write decimals with a point, such as 1.5")
 	case text == "=":
 		c.problem(from, to, "a single = within the formula", "compare with ==; formulas cannot assign")
+	case strings.HasPrefix(c.node.Value, "={"):
+		c.problem(from, to, "braces are not known in formulas", bracesHint)
 	case text == "&" || text == "and":
 		c.problem(from, to, text+" is not expected here", `join text with +, conditions with &&`)
 	case text == ")" || text == "]" || text == "}":
@@ -238,6 +265,11 @@ var otherSigns = map[string]string{
 	"OR": "or, or ||", "Or": "or, or ||", "oder": "or, or ||", "ODER": "or, or ||", "NOT": "not, or !", "nicht": "not, or !",
 	"is": "==", "IN": "in", "CONTAINS": "contains", "equals": "==", "startswith": "startsWith", "endswith": "endsWith",
 }
+
+const bracesHint = "paths stand without braces, such as =contact.first_name; a list is written [a, b]"
+
+// bracesOfText is a formula in the braces that it has within text.
+var bracesOfText = regexp.MustCompile(`^=\s*\{\{([^{}]*)\}\}\s*$`)
 
 var ifOfSheets = regexp.MustCompile(`(?i)\b(if|wenn)\s*\(`)
 

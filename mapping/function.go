@@ -65,7 +65,8 @@ var otherNames = map[string]string{
 	"len": "count", "length": "count", "size": "count", "substring": "truncate", "left": "truncate", "now": "event.received_at", "today": "event.received_at",
 	"string": "text", "str": "text", "int": "number", "float": "number", "lookup": "table", "vlookup": "table", "capitalize": "title", "proper": "title",
 	"tolower": "lower", "toupper": "upper", "strip": "trim", "format": "date", "contains": "the operator contains", "starts_with": "the operator startsWith",
-	"ends_with": "the operator endsWith", "isempty": "== nil", "isnull": "== nil", "exists": "!= nil", "sum": "the operator +",
+	"ends_with": "the operator endsWith", "isempty": "== nil", "isblank": "== nil", "concatenate": "the operator +", "textjoin": "join", "iferror": "default", "ifna": "default", "xlookup": "table",
+	"isnull": "== nil", "exists": "!= nil", "sum": "the operator +",
 }
 
 func (c *compiler) call(name string, nodes []ast.Node, from int) operand {

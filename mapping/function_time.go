@@ -93,6 +93,8 @@ func bindDate(c *compiler, args []operand, at operand) (runner, kinds) {
 		if form, ok := args[1].literal.(string); ok && !strings.ContainsAny(form, "YMDHhms") {
 			c.problem(args[1].from, args[1].to, "this form of a date shows nothing of the time", `write it like "DD.MM.YYYY HH:mm"`)
 			return nil, kText
+		} else if ok {
+			c.checkForm(form, args[1])
 		}
 	}
 	return func(e *env, at int, args []any) any {

@@ -87,7 +87,12 @@ func (r *reader) create(rec *record, n *diag.Node) {
 	case "always":
 		rec.create = CreateAlways
 	default:
-		r.bad(n, fmt.Sprintf("create is true, false or always, not %q", n.Value), "")
+		hint := ""
+		switch n.Value {
+		case "no", "never", "off":
+			hint = "to only update what is there write create: false"
+		}
+		r.bad(n, fmt.Sprintf("create is true, false or always, not %q", n.Value), hint)
 	}
 }
 

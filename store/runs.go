@@ -101,7 +101,7 @@ type Finding struct {
 	Ours    string `json:"ours,omitempty"`   // what was written, or is to be
 	Theirs  string `json:"theirs,omitempty"` // what is there
 	Rule    string `json:"rule,omitempty"`
-	Did     string `json:"did,omitempty"`   // mended, recreated, forgotten, followed; "": only reported
+	Did     string `json:"did,omitempty"`   // mended, recreated, forgotten, followed, or in a dry run "to be mended" and so on; "": only reported
 	Event   string `json:"event,omitempty"` // the event that mends, or says what is right
 	Note    string `json:"note,omitempty"`
 }

@@ -122,7 +122,7 @@ connectors:
   airtable: {type: airtable, access_token: x, base: appCrmsyncdDemo00, base_url: CRM/airtable, requests_per_second: 10000, timeout: TIMEOUT}
   pipedrive: {type: pipedrive, api_token: x, base_url: CRM/pipedrive, requests_per_2s: 100000, timeout: TIMEOUT, search_lag: LAG}
   salesforce: {type: salesforce, client_id: x, client_secret: x, base_url: CRM/salesforce, timeout: TIMEOUT}
-  automation: {type: webhook, url: CRM/webhook/automation, unsigned: true, allow_private: ["true"], timeout: TIMEOUT}
+  automation: {type: webhook, url: CRM/webhook/automation, unsigned: true, allow_private: ["true"], requests_per_second: 10000, timeout: TIMEOUT}
 `)
 	for name, text := range map[string]string{"config.yaml": settings, "mapping.yaml": crashRules(t)} {
 		if err := os.WriteFile(filepath.Join(c.p.dir, name), []byte(text), 0o600); err != nil {

@@ -23,7 +23,7 @@ func TestFaultyDisk(t *testing.T) {
 	t.Run("a full disk is answered 503 and shown, and it goes on by itself", func(t *testing.T) {
 		t.Parallel()
 		s := newStruck(t)
-		s.mount("-t", "tmpfs", "-o", "size=8m", "tmpfs")
+		s.mount("-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs")
 		s.up()
 		s.size = 20_000
 		s.accepts(5)
@@ -161,7 +161,7 @@ func TestFaultyDisk(t *testing.T) {
 	t.Run("a file system that is read-only at the start is said, with 74", func(t *testing.T) {
 		t.Parallel()
 		s := newStruck(t)
-		s.mount("-t", "tmpfs", "-o", "size=64m", "tmpfs")
+		s.mount("-t", "tmpfs", "-o", "size=64m,mode=0700", "tmpfs")
 		s.up()
 		s.accepts(3)
 		s.stop()
@@ -198,7 +198,7 @@ func TestFaultyDisk(t *testing.T) {
 	t.Run("without space for the copy after a failed sync it ends with 74 and says how much it needs", func(t *testing.T) {
 		t.Parallel()
 		s := newStruck(t)
-		s.mount("-t", "tmpfs", "-o", "size=8m", "tmpfs")
+		s.mount("-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs")
 		s.up()
 		s.size = 100_000
 		s.accepts(20)
@@ -224,7 +224,7 @@ func TestFaultyDisk(t *testing.T) {
 	t.Run("without space a backup, a restore, a compaction and an erasure say how much they need, and the ledger stays whole", func(t *testing.T) {
 		t.Parallel()
 		s := newStruck(t)
-		s.mount("-t", "tmpfs", "-o", "size=8m", "tmpfs")
+		s.mount("-t", "tmpfs", "-o", "size=8m,mode=0700", "tmpfs")
 		s.up()
 		s.size = 50_000
 		s.accepts(30)

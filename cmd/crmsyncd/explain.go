@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -57,6 +58,9 @@ settings, mapping or payload are saved.`,
 			if x.requests != "" && x.requests != assumeNew && x.requests != assumeFound {
 				return usage("--requests is %s or %s", assumeNew, assumeFound)
 			}
+			if x.id != "" && x.sample != "" || len(args) > 0 && (x.id != "" || x.sample != "") {
+				return usage("one payload at a time: a file, - for standard input, --event or --sample")
+			}
 			if watch {
 				return x.watch()
 			}
@@ -106,7 +110,7 @@ func (x *explainer) show() error {
 	case err != nil:
 		return err
 	case x.asJSON && (x.diff || x.requests != ""):
-		return printJSON(out, fullExplanation{rules, slices.Concat(sent, now)})
+		return errors.Join(printJSON(out, fullExplanation{rules, slices.Concat(sent, now)}), unasked(now))
 	case x.asJSON:
 		return printJSON(out, rules)
 	}
@@ -114,7 +118,10 @@ func (x *explainer) show() error {
 		return err
 	}
 	printCompared(out, colours(out), now)
-	return printRequests(out, sent)
+	if err := printRequests(out, sent); err != nil {
+		return err
+	}
+	return unasked(now)
 }
 
 // rehearsed is what --requests and --diff show beside.

@@ -73,9 +73,17 @@ func printCompared(w io.Writer, p paint, list []rehearsed) {
 			fmt.Fprintln(w, p(red, "  could not be asked: "+r.Problem))
 		}
 	}
-	if len(list) > 0 {
+	if slices.ContainsFunc(list, func(r rehearsed) bool { return r.Problem == "" }) {
 		fmt.Fprintln(w, "\nThe CRM was read, and nothing was written. Fields with if: changed are left out where something is there: who wrote it is in the ledger.")
 	}
+}
+
+// unasked says by the exit code that a CRM could not be asked; why is shown.
+func unasked(list []rehearsed) error {
+	if slices.ContainsFunc(list, func(r rehearsed) bool { return r.Problem != "" }) {
+		return coded{exitProblems, errShown}
+	}
+	return nil
 }
 
 // fullExplanation is what explain prints as JSON with --requests or --diff.

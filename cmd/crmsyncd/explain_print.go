@@ -124,14 +124,28 @@ func explainRecord(w io.Writer, p paint, rec mapping.ExplainedRecord) {
 		if l.Dropped {
 			fmt.Fprintf(w, "      not linked to %s, which is skipped\n", l.To)
 		} else {
-			fmt.Fprintf(w, "      linked to %s\n", l.To)
+			fmt.Fprintf(w, "      linked to %s%s\n", l.To, linkNote(l))
 		}
 	}
+}
+
+// linkNote tells apart several links to one record.
+func linkNote(l mapping.ExplainedLink) string {
+	switch {
+	case l.Type != "":
+		return " (type " + l.Type + ")"
+	case l.Field != "":
+		return " (field " + l.Field + ")"
+	}
+	return ""
 }
 
 // note says what else happens to a field.
 func note(f mapping.ExplainedField) string {
 	var notes []string
+	if f.Written && f.Value == nil {
+		notes = append(notes, "emptied in the CRM")
+	}
 	if !f.Written {
 		notes = append(notes, "not written")
 	} else if f.If != mapping.IfAlways && f.If != "" {

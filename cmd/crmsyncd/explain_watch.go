@@ -27,7 +27,7 @@ func (x *explainer) watch() error {
 		err := x.show()
 		if problems := (diag.Problems)(nil); errors.As(err, &problems) {
 			problems.Render(errs)
-		} else if err != nil {
+		} else if err != nil && !errors.Is(err, errShown) {
 			fmt.Fprintln(errs, "crmsyncd:", err)
 		}
 		if !x.changed(was) {

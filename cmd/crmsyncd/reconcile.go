@@ -75,6 +75,9 @@ func runReconcile(cmd *cobra.Command, r admin.Reconciler, o admin.ReconcileOrder
 	} else {
 		for _, run := range runs {
 			fmt.Fprintln(cmd.OutOrStdout(), describeRun(run))
+			if run.DryRun {
+				err = errors.Join(err, printPlanned(cmd, r, run.ID))
+			}
 		}
 	}
 	if cmd.Context().Err() != nil {
@@ -88,6 +91,25 @@ func runReconcile(cmd *cobra.Command, r admin.Reconciler, o admin.ReconcileOrder
 			return fmt.Errorf("%s: %s", nameOf(run), run.Note)
 		}
 	}
+	return nil
+}
+
+// plannedMost is how many findings of a dry run are printed with it.
+const plannedMost = 50
+
+// printPlanned prints what a dry run found and would have done.
+func printPlanned(cmd *cobra.Command, r admin.Reconciler, run uint64) error {
+	report, err := r.Findings(context.WithoutCancel(cmd.Context()), run)
+	if err != nil || len(report.Found) == 0 {
+		return err
+	}
+	if err := printFound(cmd.OutOrStdout(), report.Found[:min(plannedMost, len(report.Found))]); err != nil {
+		return err
+	}
+	if more := len(report.Found) + report.Dropped - plannedMost; more > 0 {
+		fmt.Fprintf(cmd.OutOrStdout(), "and %d more: crmsyncd reconcile show %d\n", more, run)
+	}
+	fmt.Fprintln(cmd.OutOrStdout())
 	return nil
 }
 

@@ -124,22 +124,27 @@ func printReport(w io.Writer, r admin.RunReport) error {
 	if len(r.Found) == 0 {
 		return nil
 	}
-	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tw, "\nWHAT\tRECORD\tFIELD\tWRITTEN\tTHERE NOW\tDONE\tEVENT\tNOTE")
-	for _, f := range r.Found {
-		record := strings.TrimSpace(f.Object + " " + f.Record)
-		if record == "" {
-			record = f.Contact
-		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Kind, record, f.Field, f.Ours, f.Theirs, f.Did, f.Event, f.Note)
-	}
-	if err := tw.Flush(); err != nil {
+	fmt.Fprintln(w)
+	if err := printFound(w, r.Found); err != nil {
 		return err
 	}
 	if r.Dropped > 0 {
 		fmt.Fprintf(w, "and %d more that are not kept\n", r.Dropped)
 	}
 	return nil
+}
+
+func printFound(w io.Writer, list []store.Finding) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "WHAT\tRECORD\tFIELD\tWRITTEN\tTHERE NOW\tDONE\tEVENT\tNOTE")
+	for _, f := range list {
+		record := strings.TrimSpace(f.Object + " " + f.Record)
+		if record == "" {
+			record = f.Contact
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Kind, record, f.Field, f.Ours, f.Theirs, f.Did, f.Event, f.Note)
+	}
+	return tw.Flush()
 }
 
 // writeCSV writes what was found. No cell is taken for a formula.

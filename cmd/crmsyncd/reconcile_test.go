@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/csv"
+	"io"
 	"strings"
 	"testing"
+
+	"github.com/spf13/cobra"
 
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/store"
@@ -34,5 +38,64 @@ func TestTheCSVOfARunHoldsNoFormulas(t *testing.T) {
 	}
 	if got := cellText("reached"); got != "reached" {
 		t.Errorf("a plain word becomes %q", got)
+	}
+}
+
+// TestProgressOfReconcile/is one line of a terminal, and none of a pipe.
+func TestProgressOfReconcile(t *testing.T) {
+	t.Parallel()
+	step := admin.ReconcileStep{Run: store.Run{Connector: "hubspot"}, Total: 1000, Done: 500, Waiting: "live deliveries go first"}
+	step.Compared, step.Mended, step.Requests = 500, 3, 5
+	var screen, pipe bytes.Buffer
+	line := &runLine{out: &screen, live: true}
+	line.show(step)
+	line.clear()
+	want := "\r\x1b[Khubspot [############............]  50% 500 compared, 3 mended, 5 requests; waits: live deliveries go first\r\x1b[K"
+	if got := screen.String(); got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+	line = &runLine{out: &pipe}
+	line.show(step)
+	line.clear()
+	if pipe.Len() > 0 {
+		t.Errorf("a pipe gets %q", pipe.String())
+	}
+}
+
+// found is a Reconciler that has found so much.
+type found struct {
+	admin.Reconciler
+	report admin.RunReport
+}
+
+func (f found) Reconcile(context.Context, admin.ReconcileOrder, func(admin.ReconcileStep)) ([]store.Run, error) {
+	return []store.Run{f.report.Run}, nil
+}
+
+func (f found) Findings(context.Context, uint64) (admin.RunReport, error) { return f.report, nil }
+
+// TestADryRunPrintsWhatItWouldDo/up to a screenful, and where the rest is.
+func TestADryRunPrintsWhatItWouldDo(t *testing.T) {
+	t.Parallel()
+	f := found{report: admin.RunReport{Run: store.Run{ID: 7, Connector: "hubspot", DryRun: true}}}
+	for range plannedMost + 2 {
+		f.report.Found = append(f.report.Found, store.Finding{Kind: "behind", Object: "contacts", Record: "6044", Field: "status", Ours: "closed", Theirs: "pending", Did: "to be mended"})
+	}
+	for _, c := range []struct {
+		dry  bool
+		want int
+	}{{true, plannedMost}, {false, 0}} {
+		var out bytes.Buffer
+		cmd := &cobra.Command{}
+		cmd.SetContext(t.Context())
+		cmd.SetOut(&out)
+		cmd.SetErr(io.Discard)
+		f.report.DryRun = c.dry
+		if err := runReconcile(cmd, f, admin.ReconcileOrder{}, false); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(out.String(), "to be mended"); n != c.want || strings.Contains(out.String(), "and 2 more: crmsyncd reconcile show 7") != c.dry {
+			t.Errorf("dry run %v: %d findings, want %d, in\n%s", c.dry, n, c.want, out.String())
+		}
 	}
 }

@@ -106,6 +106,15 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 		return client, func() error { return nil }, err
 	}
 	ledger, err := openLedger(setup, bolt.Options{})
+	for range 4 { // a daemon that is just starting has the ledger before it answers
+		if !errors.Is(err, store.ErrLocked) {
+			break
+		}
+		if _, err := client.Status(ctx); !errors.Is(err, admin.ErrUnreachable) {
+			return client, func() error { return nil }, err
+		}
+		ledger, err = openLedger(setup, bolt.Options{})
+	}
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return nil, nil, coded{exitUnreachable, fmt.Errorf("a daemon has the ledger open but does not answer at %s; is admin: the same in its settings?", setup.Settings.Admin)}

@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/sd"
@@ -46,17 +45,19 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 	hup := make(chan os.Signal, 1)
 	signal.Notify(hup, syscall.SIGHUP)
 	defer signal.Stop(hup)
-	logger := func(l config.Log) *slog.Logger { return newLog(stderr, l) }
-	setup, problems := app.Build(path, version, logger)
+	lines := newDaemonLog(stderr)
+	defer lines.End()
+	setup, problems := app.Build(path, version, lines.logger)
 	if err := problems.Err(); err != nil {
 		return err
 	}
 	log := setup.Log
 	warn(log, problems)
-	a, err := app.NewService(manager, setup, path, version, logger)
+	a, err := app.NewService(manager, setup, path, version, lines.logger)
 	if err != nil {
 		return err
 	}
+	a.CountDropped(lines.Dropped)
 	go func() {
 		for {
 			select {
@@ -72,33 +73,11 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 		again := make(chan os.Signal, 1)
 		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
 		<-again
+		lines.End()
 		fmt.Fprintln(stderr, "crmsyncd: ended at once by a second signal; what was under way waits in the ledger")
 		os.Exit(exitUnexpected)
 	})
 	return a.Run(ctx)
-}
-
-// newLog logs as the settings say.
-func newLog(w io.Writer, l config.Log) *slog.Logger {
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(l.Level)) // the settings allow only known words; "" is info
-	o := &slog.HandlerOptions{Level: level}
-	lines := func(w io.Writer) slog.Handler {
-		if l.Format == "json" {
-			return slog.NewJSONHandler(w, o)
-		}
-		return slog.NewTextHandler(w, o)
-	}
-	if f, ok := w.(*os.File); ok && sd.Journal(f, os.Getenv("JOURNAL_STREAM")) {
-		o.ReplaceAttr = func(groups []string, a slog.Attr) slog.Attr {
-			if a.Key == slog.TimeKey && len(groups) == 0 { // the journal has it
-				return slog.Attr{}
-			}
-			return a
-		}
-		return slog.New(sd.JournalLog(w, lines))
-	}
-	return slog.New(lines(w))
 }
 
 func warn(log *slog.Logger, problems diag.Problems) {

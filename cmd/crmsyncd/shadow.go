@@ -33,7 +33,7 @@ func shadowWords(c admin.Connector) string {
 	case c.Shadow:
 		return "shadow mode: nothing is written"
 	case len(c.ShadowRules) > 0:
-		return fmt.Sprintf("shadow mode: nothing is written for %q", c.ShadowRules)
+		return `shadow mode: nothing is written for "` + strings.Join(c.ShadowRules, `", "`) + `"`
 	}
 	return ""
 }

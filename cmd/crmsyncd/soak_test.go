@@ -158,7 +158,7 @@ connectors:
   airtable: {type: airtable, access_token: pat-secret-token, base: appCrmsyncdDemo00, base_url: CRM/airtable, requests_per_second: 10000, timeout: 1s}
   pipedrive: {type: pipedrive, api_token: x, base_url: CRM/pipedrive, requests_per_2s: 100000, timeout: 1s, search_lag: LAG}
   salesforce: {type: salesforce, client_id: x, client_secret: x, base_url: CRM/salesforce, timeout: 1s}
-  automation: {type: webhook, url: CRM/webhook/automation, unsigned: true, allow_private: ["true"], timeout: 1s}
+  automation: {type: webhook, url: CRM/webhook/automation, unsigned: true, allow_private: ["true"], requests_per_second: 10000, timeout: 1s}
 `)+o.more)
 	text, err := os.ReadFile(filepath.Join("testdata", "soak", "mapping.yaml"))
 	if err != nil {

@@ -44,7 +44,7 @@ Exits 3 if a case fails.`,
 	f.BoolVar(&t.update, "update", false, "write what came out into the file, as what is expected from now on")
 	f.BoolVar(&t.cover, "cover", false, "list the rules and fields that no case touches")
 	f.StringVar(&t.run, "run", "", "try only the cases whose name matches this regular expression")
-	f.StringVar(&t.junit, "junit", "", "write a report for CI servers to this file")
+	f.StringVar(&t.junit, "junit", "", "write a report for CI servers to this file; - prints it instead of all else")
 	f.BoolVar(&t.asJSON, "json", false, "print JSON")
 	return cmd
 }
@@ -66,7 +66,9 @@ func (t tester) try(setup *app.Setup, args []string, out io.Writer) error {
 			}
 		}
 	}
-	if len(outcomes) == 0 {
+	if len(outcomes) == 0 && t.run == "" {
+		return coded{exitProblems, errors.New("there are no cases: below cases:, each has name:, payload: and expect")}
+	} else if len(outcomes) == 0 {
 		return coded{exitProblems, errors.New("no case has a name that matches --run")}
 	}
 	if t.update {
@@ -116,7 +118,7 @@ func (t tester) rewrite(setup *app.Setup, files []*cases.File, before []cases.Ou
 			if err := os.WriteFile(f.Name, text, 0o600); err != nil { // keeps the mode of a file that is there
 				return nil, err
 			}
-			if !t.asJSON {
+			if !t.asJSON && t.junit != "-" {
 				fmt.Fprintf(out, "%s: wrote what comes of %s\n", f.Name, plural(n, "case"))
 			}
 		}
@@ -147,7 +149,11 @@ type testJSON struct {
 
 // report prints the outcomes. The error says that a case failed.
 func (t tester) report(setup *app.Setup, outcomes []cases.Outcome, out io.Writer) error {
-	if t.junit != "" {
+	if t.junit == "-" {
+		if _, err := out.Write(cases.JUnit(outcomes)); err != nil {
+			return err
+		}
+	} else if t.junit != "" {
 		if err := os.WriteFile(t.junit, cases.JUnit(outcomes), 0o644); err != nil { //nolint:gosec // a report for others to read
 			return err
 		}
@@ -169,11 +175,13 @@ func (t tester) report(setup *app.Setup, outcomes []cases.Outcome, out io.Writer
 		cov := cases.Cover(setup.Rules, outcomes)
 		all.Coverage = &cov
 	}
-	if t.asJSON {
+	switch {
+	case t.junit == "-": // nothing else, for programs
+	case t.asJSON:
 		if err := printJSON(out, all); err != nil {
 			return err
 		}
-	} else {
+	default:
 		printOutcomes(out, outcomes)
 		if all.Coverage != nil {
 			printCoverage(out, *all.Coverage)

@@ -46,7 +46,7 @@ func FuzzAnswers(f *testing.F) {
 		for _, body := range []string{
 			"", "null", "[]", "{}", `{"results":[{"id":"1","properties":{"email":"a@b.c"}}],"paging":{"next":{"after":"1"}}}`, `{"records":[{"id":"rec1","fields":{}}],"offset":"x"}`,
 			`{"success":true,"data":[{"id":1}],"additional_data":{"next_cursor":"x"}}`, `{"records":[{"Id":"1"}],"done":false,"nextRecordsUrl":"/x"}`,
-			`{"access_token":"x","instance_url":"https://x.example"}`, `{"tables":[{"id":"tbl1","name":"contacts","fields":[{"id":"f","name":"email","type":"email"}]}]}`,
+			`{"access_token":"x","instance_url":"https://x.my.salesforce.com"}`, `{"tables":[{"id":"tbl1","name":"contacts","fields":[{"id":"f","name":"email","type":"email"}]}]}`,
 			`{"results":[{"name":"email","type":"string","fieldType":"text"}]}`, `{"fields":[{"name":"Email","type":"email"}]}`, `{"status":"error","message":"x","errors":[]}`, `{"id":9e999,"data":{"id":-1}}`,
 		} {
 			f.Add(vendor, 200, "application/json", []byte(body))

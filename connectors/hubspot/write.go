@@ -68,9 +68,11 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 	}
 	i.props = make(map[string]string, len(i.change.Fields))
 	for name, v := range i.change.Fields {
-		f, err := c.field(ctx, i.change.Object, name)
-		if err != nil {
-			return err
+		f, known := i.schema.Fields[name]
+		if !known {
+			if f, err = c.field(ctx, i.change.Object, name); err != nil {
+				return err
+			}
 		}
 		if f.ReadOnly {
 			return &connectors.Error{Kind: connectors.Invalid, Field: name, Code: "READ_ONLY_VALUE", Message: "HubSpot sets this property itself; it cannot be written"}

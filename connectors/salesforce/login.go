@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -178,16 +179,25 @@ func (l *login) open(ctx context.Context) (httpx.Access, *connectors.Error) {
 	return httpx.Access{Authorization: "Bearer " + token.Token, BaseURL: site}, nil
 }
 
-// site is where the org's API is; "" if the answer does not say so, or the
-// token would travel in the clear.
+// orgs are how the names of orgs' addresses end (Salesforce help, "Allow the
+// required domains", 2026-11): commercial, of the US military, in China.
+var orgs = []string{".salesforce.com", ".force.com", ".salesforce.mil", ".sfcrmproducts.cn", ".sfcrmapps.cn"}
+
+// site is where the org's API is; "" if the answer does not say so, if the
+// token would travel in the clear, or to somebody who is not Salesforce.
 func (l *login) site(instance string) string {
 	if l.cfg.BaseURL != "" {
 		return strings.TrimRight(l.cfg.BaseURL, "/")
 	}
-	if !strings.HasPrefix(instance, "https://") {
+	u, err := url.Parse(instance)
+	if err != nil || u.Scheme != "https" || u.User != nil || u.Port() != "" {
 		return ""
 	}
-	return strings.TrimRight(instance, "/")
+	if home, err := url.Parse(l.cfg.LoginURL); err == nil && home.Host != "" && u.Host == home.Host ||
+		slices.ContainsFunc(orgs, func(end string) bool { return strings.HasSuffix(strings.ToLower(u.Host), end) }) {
+		return "https://" + u.Host
+	}
+	return ""
 }
 
 // assertion is what the private key signs: who wants to act as whom.

@@ -269,10 +269,15 @@ func TestTheOrgIsWhereTheSessionSaysUnlessItIsSet(t *testing.T) {
 	for _, c := range []struct{ base, instance, want string }{
 		{"", "https://example.my.salesforce.com/", "https://example.my.salesforce.com"},
 		{"", "http://example.my.salesforce.com", ""},
+		{"", "https://evil.example", ""},
+		{"", "https://evil.example/.salesforce.com", ""},
+		{"", "https://example.my.salesforce.com@evil.example", ""},
+		{"", "https://evilsalesforce.com", ""},
+		{"", "https://login.example", "https://login.example"}, // where the credentials went too
 		{"", "", ""},
 		{"http://127.0.0.1:9900/salesforce/", "https://example.my.salesforce.com", "http://127.0.0.1:9900/salesforce"},
 	} {
-		if got := (&login{cfg: Config{BaseURL: c.base}}).site(c.instance); got != c.want {
+		if got := (&login{cfg: Config{BaseURL: c.base, LoginURL: "https://login.example"}}).site(c.instance); got != c.want {
 			t.Errorf("%+v: got %q", c, got)
 		}
 	}

@@ -64,6 +64,10 @@ type App struct {
 	fullAt   atomic.Int64 // when the disk was found full last, Unix nanoseconds
 }
 
+// lockTime is how long the start waits for the ledger: a command that was asked
+// just before, such as events list, has it for a moment.
+const lockTime = 5 * time.Second
+
 // New builds everything from a Setup and takes the addresses and the ledger,
 // but serves nothing yet. path is where Reload reads the settings from; with
 // an empty path there is no reload. Errors of the ledger are those of package
@@ -90,7 +94,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 		return nil, err
 	}
 	opened := extend(m)
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Keys: keys, Log: log, Observe: a.metrics.committed, Failed: a.failed})
+	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Timeout: lockTime, Keys: keys, Log: log, Observe: a.metrics.committed, Failed: a.failed})
 	opened()
 	if err != nil {
 		return nil, err
@@ -196,6 +200,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
+	delivering = httpx.WithLeaving(delivering, delivering.Done())
 	working.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
 	working.Go(func() { a.sweeper().Run(delivering) })
 	working.Go(func() { a.reconciler.Schedule(delivering) })
@@ -314,7 +319,8 @@ func (a *App) reload() diag.Problems {
 	if err := problems.Err(); err != nil {
 		a.outcome.FailedAt, a.outcome.Failure = time.Now(), err.Error()
 		a.metrics.reloaded(false)
-		a.log.Error("reload refused; the settings in force stay", "problems", len(problems), "first", problems[0].Error())
+		first := problems[slices.IndexFunc(problems, func(p diag.Problem) bool { return p.Severity == diag.Error })] // not a warning before it
+		a.log.Error("reload refused; the settings in force stay", "problems", len(problems), "first", first.Error())
 		return problems
 	}
 	old := a.setup.Load().Settings

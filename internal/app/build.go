@@ -184,19 +184,22 @@ func unknownType(b config.Block, what string, known []string) diag.Problems {
 // mappingFiles reads the mapping: one file, or all .yaml files of a directory.
 func mappingFiles(settings *config.Settings) ([]mapping.File, diag.Problems) {
 	path := settings.Mapping
-	missing := func(err error) diag.Problems {
+	missing := func(path string, err error) diag.Problems {
 		hint := "set mapping: in " + settings.File + ", or write the file"
+		if path != settings.Mapping {
+			hint = "put the file right, or take it out of the folder"
+		}
 		return diag.Problems{{Pos: diag.Pos{File: shown(path)}, Message: "the mapping cannot be read: " + reasonOf(err), Hint: hint}}
 	}
 	info, err := os.Stat(path)
 	if err != nil {
-		return nil, missing(err)
+		return nil, missing(path, err)
 	}
 	paths := []string{path}
 	if info.IsDir() {
 		entries, err := os.ReadDir(path)
 		if err != nil {
-			return nil, missing(err)
+			return nil, missing(path, err)
 		}
 		paths = nil
 		for _, e := range entries {
@@ -216,7 +219,7 @@ func mappingFiles(settings *config.Settings) ([]mapping.File, diag.Problems) {
 	for _, p := range paths {
 		text, err := diag.ReadFile(p)
 		if err != nil {
-			return nil, missing(err)
+			return nil, missing(p, err)
 		}
 		files = append(files, mapping.File{Name: shown(p), Text: text})
 	}

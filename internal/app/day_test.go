@@ -123,10 +123,22 @@ func TestADayOfOutage(t *testing.T) {
 	}
 }
 
-func dayOfOutage(t *testing.T, crm string, down func(*http.Request) (*http.Response, error)) {
-	box := sandbox.New(sandbox.Options{Unlimited: true})
-	l := &line{up: box, began: time.Now(), down: down}
-	c, err := connectorOn(crm, connectors.Options{Name: crm, Country: "DE", Zone: time.UTC, Log: slog.New(slog.DiscardHandler), Transport: l})
+// outage is a CRM that is down, and the deliverer that finds out.
+type outage struct {
+	*testing.T
+	crm    string
+	box    *sandbox.Sandbox
+	line   *line
+	ledger *bolt.Ledger
+	work   *deliver.Deliverer
+	calls  int // that came
+}
+
+func newOutage(t *testing.T, crm string, limits sandbox.Options, down func(*http.Request) (*http.Response, error)) *outage {
+	t.Helper()
+	o := &outage{T: t, crm: crm, box: sandbox.New(limits)}
+	o.line = &line{up: o.box, began: time.Now(), down: down}
+	c, err := connectorOn(crm, connectors.Options{Name: crm, Country: "DE", Zone: time.UTC, Log: slog.New(slog.DiscardHandler), Transport: o.line})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,11 +150,11 @@ func dayOfOutage(t *testing.T, crm string, down func(*http.Request) (*http.Respo
 	if problems.Err() != nil {
 		t.Fatal(problems)
 	}
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler)})
+	o.ledger, err = bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := deliver.New(deliver.Options{Ledger: ledger, Log: slog.New(slog.DiscardHandler), Setup: deliver.Setup{
+	o.work = deliver.New(deliver.Options{Ledger: o.ledger, Log: slog.New(slog.DiscardHandler), Setup: deliver.Setup{
 		Rules: rules, Connectors: map[string]deliver.Target{crm: {Connector: c, Wave: 100}},
 		Parse: func(e store.Event) (*event.Event, error) {
 			var ev event.Event
@@ -152,75 +164,131 @@ func dayOfOutage(t *testing.T, crm string, down func(*http.Request) (*http.Respo
 	}})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
-	go func() { d.Run(ctx, time.Second); close(ended) }()
-	defer func() {
+	go func() { o.work.Run(ctx, time.Second); close(ended) }()
+	t.Cleanup(func() {
 		stop()
 		<-ended
-		if err := ledger.Close(); err != nil {
+		if err := o.ledger.Close(); err != nil {
 			t.Error(err)
 		}
-	}()
-	calls := 0
-	take := func(n int) {
-		for range n {
-			calls++
-			e := event.Event{Type: event.CallEnded, Source: "s", OccurredAt: time.Now(),
-				Call:    &event.Call{ID: fmt.Sprint("call-", calls), Status: "completed", Summary: fmt.Sprint("Call ", calls)},
-				Contact: &event.Contact{ID: fmt.Sprint(calls % 20), Phone: fmt.Sprintf("+49302312%04d", calls%20), FullName: "Ada"}}
-			body, err := json.Marshal(e)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = ledger.Append(ctx, store.Event{Source: "s", Vendor: "v", Type: e.Type, OccurredAt: e.OccurredAt, ReceivedAt: time.Now(), Rank: e.Rank(), Lane: e.Lane(), DeliveryID: fmt.Sprint("d", calls), Body: body})
-			if err != nil {
-				t.Fatal(err)
-			}
+	})
+	return o
+}
+
+// take keeps n calls of so many people, as a webhook would.
+func (o *outage) take(n, people int) {
+	o.Helper()
+	for range n {
+		o.calls++
+		who := o.calls % people
+		e := event.Event{Type: event.CallEnded, Source: "s", OccurredAt: time.Now(),
+			Call:    &event.Call{ID: fmt.Sprint("call-", o.calls), Status: "completed", Summary: fmt.Sprint("Call ", o.calls)},
+			Contact: &event.Contact{ID: fmt.Sprint(who), Phone: fmt.Sprintf("+49302312%04d", who), FullName: "Ada"}}
+		body, err := json.Marshal(e)
+		if err != nil {
+			o.Fatal(err)
 		}
-		d.Wake()
+		_, err = o.ledger.Append(o.Context(), store.Event{Source: "s", Vendor: "v", Type: e.Type, OccurredAt: e.OccurredAt, ReceivedAt: time.Now(), Rank: e.Rank(), Lane: e.Lane(), DeliveryID: fmt.Sprint("d", o.calls), Body: body})
+		if err != nil {
+			o.Fatal(err)
+		}
 	}
-	take(40)
+	o.work.Wake()
+}
+
+// ends has the CRM come back, and wants each call in it once, soon.
+func (o *outage) ends(within time.Duration) {
+	o.Helper()
+	o.line.mu.Lock()
+	o.line.down = nil
+	o.line.mu.Unlock()
+	for end := time.Now().Add(within); time.Now().Before(end); time.Sleep(time.Second) {
+		if s, err := o.ledger.Stats(o.Context()); err != nil || s.Connectors[o.crm].Waiting == 0 {
+			break
+		}
+	}
+	s, err := o.ledger.Stats(o.Context())
+	if got := s.Connectors[o.crm]; err != nil || got.Done != uint64(o.calls) {
+		left, _ := o.ledger.Deliveries(o.Context(), store.DeliveryFilter{State: store.Waiting, Limit: 1})
+		dead, _ := o.ledger.Deliveries(o.Context(), store.DeliveryFilter{State: store.Dead, Limit: 1})
+		o.Errorf("%+v after the outage, %v; want %d done; %+v", got, err, o.calls, append(left, dead...))
+	}
+	object := map[string]string{"hubspot": "calls", "airtable": "Calls", "pipedrive": "activities", "salesforce": "Task", "webhook": "automation"}[o.crm]
+	if got := len(o.box.Records(o.crm, object)); got != o.calls {
+		o.Errorf("%s has %d of %d calls", o.crm, got, o.calls)
+	}
+}
+
+func dayOfOutage(t *testing.T, crm string, down func(*http.Request) (*http.Response, error)) {
+	o := newOutage(t, crm, sandbox.Options{Unlimited: true}, down)
+	o.take(40, 20)
 	hours := 24
 	if os.Getenv("NETFAULTS") == "" {
 		hours = 2 // shows as much, and costs a tenth
 	}
 	for range hours {
 		time.Sleep(30 * time.Minute)
-		take(1)
+		o.take(1, 20)
 		time.Sleep(30 * time.Minute)
 	}
-	l.mu.Lock()
-	l.down = nil
+	o.line.mu.Lock()
+	asked := o.line.hours
+	o.line.mu.Unlock()
 	day, worst := 0, 0
-	for hour, n := range l.hours {
+	for hour, n := range asked {
 		day += n
 		if hour > 0 {
 			worst = max(worst, n)
 		}
 	}
-	t.Logf("%d requests in the first hour, at most %d in each that followed, %d in the day", l.hours[0], worst, day)
-	if l.hours[0] > mostAtFirst || worst > mostAnHour {
-		t.Errorf("requests by the hour: %v, want at most %d", l.hours, mostAnHour)
+	t.Logf("%d requests in the first hour, at most %d in each that followed, %d in the day", asked[0], worst, day)
+	if asked[0] > mostAtFirst || worst > mostAnHour {
+		t.Errorf("requests by the hour: %v, want at most %d", asked, mostAnHour)
 	}
 	if day < 20 {
 		t.Errorf("%d requests in a day: nobody would notice that the CRM is back", day)
 	}
-	l.mu.Unlock()
-	for range 150 { // minutes; a wait that was asked for is an hour at most
+	o.ends(150 * time.Minute) // a wait that was asked for is an hour at most
+}
+
+// TestDrain/after an outage a backlog uses the five requests a second that
+// Airtable allows, and hardly anything is refused.
+func TestDrain(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const allowed, burst = 5, 5
+		o := newOutage(t, "airtable", sandbox.Options{}, outages["503"])
+		o.take(400, 400)
 		time.Sleep(time.Minute)
-		if s, err := ledger.Stats(ctx); err != nil || s.Connectors[crm].Waiting == 0 {
-			break
+		o.line.mu.Lock()
+		down := o.line.hours[0]
+		o.line.mu.Unlock()
+		o.ends(10 * time.Minute)
+		refused, all := 0, o.box.Requests(o.crm)
+		var taken []time.Time
+		for _, r := range all {
+			if r.Status == http.StatusTooManyRequests {
+				refused++
+			} else {
+				taken = append(taken, r.Time)
+			}
 		}
-	}
-	s, err := ledger.Stats(ctx)
-	if got := s.Connectors[crm]; err != nil || got.Done != uint64(calls) {
-		left, _ := ledger.Deliveries(ctx, store.DeliveryFilter{State: store.Waiting, Limit: 1})
-		dead, _ := ledger.Deliveries(ctx, store.DeliveryFilter{State: store.Dead, Limit: 1})
-		t.Errorf("%+v after the outage, %v; want %d done; %+v", got, err, calls, append(left, dead...))
-	}
-	object := map[string]string{"hubspot": "calls", "airtable": "Calls", "pipedrive": "activities", "salesforce": "Task", "webhook": "automation"}[crm]
-	if got := len(box.Records(crm, object)); got != calls {
-		t.Errorf("%s has %d of %d calls", crm, got, calls)
-	}
+		if len(taken) < burst+50 {
+			t.Fatalf("%d requests tell nothing of a rate", len(taken))
+		}
+		taken = taken[burst:] // which follows a rest
+		rate := float64(len(taken)) / taken[len(taken)-1].Sub(taken[0]).Seconds()
+		t.Logf("%d requests, %d refused, %.1f of %d a second; %d while down", len(all), refused, rate, allowed, down)
+		if refused*100 > len(all) {
+			t.Errorf("%d of %d requests were refused, want at most 1%%", refused, len(all))
+		}
+		if down > 50 {
+			t.Errorf("%d requests in a short outage, want few", down)
+		}
+		if rate < 0.95*allowed {
+			t.Errorf("%.1f requests a second, want nearly %d", rate, allowed)
+		}
+	})
 }
 
 // connectorOn is a connector as people have it, on a sandbox.

@@ -72,6 +72,14 @@ func (m *metrics) handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
+// CountDropped has the metrics tell how many lines of the log were dropped. Call
+// it once, before Run.
+func (a *App) CountDropped(lines func() uint64) {
+	a.metrics.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "crmsyncd_log_lines_dropped_total", Help: "Lines of the log that were dropped because standard error did not take them."}, func() float64 {
+		return float64(lines())
+	}))
+}
+
 // received is the receiver's observer.
 func (m *metrics) received(source, result, reason string, d time.Duration) {
 	m.webhooks.WithLabelValues(source, result, reason).Inc()

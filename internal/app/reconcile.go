@@ -56,11 +56,15 @@ func (s *Setup) reconciling(ledger store.Ledger, now func() *Setup) reconcile.Se
 	}
 	for name, conn := range s.Connectors {
 		of := c.OfConnector(name)
-		r, _ := conn.(connectors.Reader)
-		out.Connectors[name] = reconcile.Connector{
-			Reader: r, PerRun: of.RequestsPerRun, PerDay: of.RequestsPerDay,
+		one := reconcile.Connector{
+			Find: conn.Find, PerRun: of.RequestsPerRun, PerDay: of.RequestsPerDay,
 			OnEdit: string(of.OnEdit), OnMissing: string(of.OnMissing), Next: next(of.Schedule),
 		}
+		one.Reader, _ = conn.(connectors.Reader)
+		if a, ok := conn.(connectors.Account); ok {
+			one.Limits = a.Limits
+		}
+		out.Connectors[name] = one
 	}
 	return out
 }

@@ -23,6 +23,7 @@ type crm struct {
 	fault  func(c connectors.Change) *connectors.Error
 	down   *connectors.Error // of every call
 	unique bool              // it keeps the fields that it upserts by unique
+	knows  bool              // it knows a change again that was sent before
 	hang   chan struct{}     // Write waits for it
 }
 
@@ -49,6 +50,8 @@ func (c *crm) Describe(_ context.Context, objects []string) (connectors.Schema, 
 	}
 	return out, nil
 }
+
+func (c *crm) Repeats() bool { return c.knows }
 
 func (c *crm) match(object string, k connectors.Key) (hits []*row) {
 	if len(k) == 0 {

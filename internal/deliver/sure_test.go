@@ -49,6 +49,15 @@ func TestIntents(t *testing.T) {
 			}
 		})
 	}
+	storyOf(t, "what a receiver knows again is settled once", oneCall, func(t *testing.T, b *bench) {
+		l := b.onUnique(false)
+		b.crm.knows = true
+		b.call("1", 0)
+		b.settled(time.Minute)
+		if n := l.settles.Load(); n != 1 {
+			t.Errorf("settled %d times, want 1", n)
+		}
+	})
 	storyOf(t, "an upsert by a unique field whose news were lost is sent again and makes no second record", oneCall, func(t *testing.T, b *bench) {
 		l := b.onUnique(true)
 		var lost atomic.Bool

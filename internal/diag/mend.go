@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
@@ -134,6 +135,9 @@ var keyValue = regexp.MustCompile(`^(\s*(?:- +)*(?:"[^"]*"|'[^']*'|[^\s"'#\[{-][
 // item takes a line of a list apart.
 var item = regexp.MustCompile(`^(\s*(?:- +)+)(\S.*)$`)
 
+// starKey is the key for all others of a table, without its quotes.
+var starKey = regexp.MustCompile(`^(\s*)\*(\s*:(?:\s.*)?)$`)
+
 // flowValue finds an unquoted formula within braces.
 var flowValue = regexp.MustCompile(`^(.*\bvalue: *)(=.*?)((?:, *(?:if|missing) *:.*)?\}\s*)$`)
 
@@ -145,6 +149,16 @@ func (m *mender) changes(k int) []change {
 			cs = append(cs, change{k, strings.Repeat(" ", n) + strings.TrimLeft(line, " \t"), 1 + utf8.RuneCountInString(lead[:strings.Index(lead, "\t")]), tabMessage, tabHint})
 		}
 		return append(cs, change{k, "", 1, tabMessage, tabHint})
+	}
+	for j := k; j >= max(0, k-2); j-- { // the line before may have swallowed it
+		lead := m.lines[j][:len(m.lines[j])-len(strings.TrimLeftFunc(m.lines[j], unicode.IsSpace))]
+		if i := strings.IndexFunc(lead, func(r rune) bool { return r > unicode.MaxASCII }); i >= 0 {
+			text := strings.Repeat(" ", utf8.RuneCountInString(lead)) + m.lines[j][len(lead):]
+			cs = append(cs, change{j, text, column(lead[:i]), "a blank of another kind at the beginning of the line, as web pages and word processors have them", "type the blanks anew"})
+		}
+	}
+	if parts := starKey.FindStringSubmatch(line); parts != nil {
+		return append(cs, change{k, parts[1] + `"*"` + parts[2], column(parts[1]), "* must be in quotes", `write "*":`})
 	}
 	if parts := flowValue.FindStringSubmatch(line); parts != nil {
 		cs = append(cs, change{k, parts[1] + quoted(parts[2]) + parts[3], column(parts[1]), "within { } this formula must be in quotes", "write {value: '=…', …}"})
@@ -175,6 +189,14 @@ func valueChanges(k int, before, value string) []change {
 		if i := strings.LastIndex(value, "}"); i > 0 {
 			cs = append(cs, change{k, before + value[:i] + q + value[i:], column(before), open, "add the closing " + q})
 		}
+		if inner, ok := strings.CutSuffix(strings.TrimRight(value[1:], " "), q); ok && strings.Contains(inner, q) {
+			hint := `put the whole value in the other quotes: '…', with "…" within`
+			if q == "'" {
+				hint = "double each quote within: ''"
+			}
+			at := column(before + value[:1] + inner[:strings.Index(inner, q)])
+			cs = append(cs, change{k, before + quoted(inner), at, "this quote ends the value, and more follows", hint})
+		}
 		if i := strings.LastIndex(value[1:], q); i >= 0 && strings.TrimSpace(value[i+2:]) != "" {
 			cs = append(cs, change{k, before + quoted(value), column(before + value[:i+2]), "text follows the closing quote", "put the whole value in quotes of the other kind"})
 		}
@@ -192,6 +214,12 @@ func valueChanges(k int, before, value string) []change {
 		c.message = "a list or braces that YAML cannot read"
 		if strings.HasPrefix(value, "{{") {
 			c.message, c.hint = "a text that begins with {{ must be in quotes", "put the whole value in quotes"
+		} else if end, ok := map[byte]string{'[': "]", '{': "}"}[value[0]]; ok && !strings.Contains(value, end) {
+			open := "a list is not closed"
+			if end == "}" {
+				open = "braces are not closed"
+			}
+			cs = append(cs, change{k, before + strings.TrimRight(bare, " ") + end, column(before), open, "add the closing " + end})
 		} else if q, ok := openQuote(bare); ok {
 			end := strings.LastIndexAny(bare, "}]")
 			if end < 0 {

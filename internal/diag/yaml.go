@@ -230,6 +230,8 @@ func (f *File) syntax(err error, line int) Problem {
 		message, hint = "a key without a colon, or lines indented differently", "write key: value, and indent all keys of a block alike"
 	case strings.Contains(message, "found unexpected end of stream"):
 		message, hint = "a quote is not closed", "add the closing quote"
+	case strings.Contains(message, "did not find expected node content"), strings.Contains(message, "did not find expected ',' or"):
+		message, hint = "a list or braces that YAML cannot read", "close each [ with ], each { with }, and put text that begins with them in quotes"
 	case strings.Contains(message, "did not find expected key"), strings.Contains(message, "did not find expected '-' indicator"):
 		message, hint = "the indentation is wrong near this line, or a quote is missing", "indent all keys of a block alike"
 	case strings.Contains(message, "cannot start any token"):

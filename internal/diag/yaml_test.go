@@ -29,6 +29,7 @@ func TestReadYAMLRefuses(t *testing.T) {
 		{"merge keys", "b:\n  <<: {c: 1}\n", "2:3 merge keys (<<) are not supported (write the keys out)\n"},
 		{"a list as a key", "? [a]\n: 1\n", "1:3 a key must be plain text (quote text that begins with { or [)\n"},
 		{"an unquoted text that begins with {{", "a: {{ x }}\n", "1:5 a key must be plain text (a text that begins with {{ must be in quotes)\n"},
+		{"brackets that nothing closes", strings.Repeat("[", 40) + "\n", "1:1 a list or braces that YAML cannot read (close each [ with ], each { with }, and put text that begins with them in quotes)\n"},
 		{"invalid UTF-8", "a: 1\nb: \xff\n", "2:1 the line is not valid UTF-8 (save the file as UTF-8)\n"},
 		{"deep nesting", "a: " + strings.Repeat("[", 70) + strings.Repeat("]", 70), "1:68 nested deeper than 64 levels\n"},
 		{"a tab within text over several lines", "a: b\n\tc\n", "2:1 a tab at the beginning of the line (indent with blanks; YAML does not allow tabs)\n"},
@@ -78,7 +79,11 @@ func TestBrokenLinesAreMendedSoThatAllIsShown(t *testing.T) {
 		{"signs that YAML keeps", "a: @x\nb: %y\nc: `z`\nd: *nobody\n", "1:4 the value begins with a character that YAML keeps for itself (put the value in quotes)\n2:4 the value begins with a character that YAML keeps for itself (put the value in quotes)\n3:4 the value begins with a character that YAML keeps for itself (put the value in quotes)\n4:4 aliases (*) are not supported (put a text that begins with * in quotes)\n"},
 		{"text behind a quote", "a: 'x' y\n", "1:7 text follows the closing quote (put the whole value in quotes of the other kind)\n"},
 		{"several formulas in braces", "a: {{ x }} {{ y }}\n", "1:4 a text that begins with {{ must be in quotes (put the whole value in quotes)\n"},
-		{"a list that is not closed goes on over lines that are", "a: [\n  1,\n  2,\n]\nb: [x\nc: 1\n", "5:4 a list or braces that YAML cannot read (put the value in quotes)\n"},
+		{"a list that is not closed goes on over lines that are", "a: [\n  1,\n  2,\n]\nb: [x\nc: 1\n", "5:4 a list is not closed (add the closing ])\n"},
+		{"quotes within quotes of the same kind", "a: \"x \" \" y\"\nb: 2\n", "1:7 this quote ends the value, and more follows (put the whole value in the other quotes: '…', with \"…\" within)\n"},
+		{"options that are not closed", "a: {value: 1, if: empty\nb: 2\n", "1:4 braces are not closed (add the closing })\n"},
+		{"blanks of a web page before a key", "a:\n  b: 1\n\u00a0 c: 2\n  d: 3\n", "3:1 a blank of another kind at the beginning of the line, as web pages and word processors have them (type the blanks anew)\n"},
+		{"the star of a table without quotes", "t:\n  a: 1\n  *: 2\nb: 3\n", "3:3 * must be in quotes (write \"*\":)\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()

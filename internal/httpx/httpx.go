@@ -99,7 +99,7 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	base, err := url.Parse(strings.TrimRight(o.BaseURL, "/"))
 	if err != nil || base.Host == "" || base.Scheme != "https" && base.Scheme != "http" {
-		return nil, errors.New("base_url is not an http or https URL")
+		return nil, errors.New("base_url: this is no http or https address; write it like http://127.0.0.1:9900/hubspot")
 	}
 	if o.Header.Get("Idempotency-Key") != "" {
 		return nil, errors.New("httpx: an Idempotency-Key header makes Go repeat creates")

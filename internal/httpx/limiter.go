@@ -203,13 +203,44 @@ func (l *Limiter) ready(ctx context.Context) error {
 		if deadline, ok := ctx.Deadline(); closed || ok && now.Add(wait).After(deadline) {
 			return errTurn
 		}
+		leaving, _ := ctx.Value(leavingKey{}).(<-chan struct{})
+		if wait > leaveWait && over(leaving) {
+			return errTurn
+		}
+		if wait <= leaveWait {
+			leaving = nil // it may be waited for
+		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
+		case <-leaving:
+			timer.Stop()
 		case <-timer.C:
 		}
+	}
+}
+
+// leaveWait is how long a request still waits for its turn while the program
+// ends: enough for a published rate, not for the pause after a refusal.
+const leaveWait = 2 * time.Second
+
+type leavingKey struct{}
+
+// WithLeaving says that the program ends once leaving is closed. Requests under
+// way may go on then, but those whose turn is more than two seconds away get an
+// error as if there were no turn: nothing was sent, and they can come later.
+func WithLeaving(ctx context.Context, leaving <-chan struct{}) context.Context {
+	return context.WithValue(ctx, leavingKey{}, leaving)
+}
+
+func over(leaving <-chan struct{}) bool {
+	select {
+	case <-leaving:
+		return true
+	default:
+		return false
 	}
 }
 

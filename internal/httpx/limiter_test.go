@@ -29,6 +29,29 @@ func TestLimiter(t *testing.T) {
 			}
 		})
 	})
+	t.Run("lets go of who waits for long once the program ends, and not of who is soon due", func(t *testing.T) {
+		for _, c := range []struct {
+			name string
+			rate float64
+			want error
+			took time.Duration
+		}{
+			{"a turn in a second", 1, nil, time.Second},
+			{"a turn in a minute", 1.0 / 60, errTurn, 500 * time.Millisecond},
+		} {
+			synctest.Test(t, func(t *testing.T) {
+				l := NewLimiter(c.rate, 1)
+				l.Wait(t.Context())
+				leaving := make(chan struct{})
+				time.AfterFunc(500*time.Millisecond, func() { close(leaving) })
+				start := time.Now()
+				err := l.Wait(WithLeaving(t.Context(), leaving))
+				if !errors.Is(err, c.want) || !about(time.Since(start), c.took) {
+					t.Errorf("%s: got %v after %v, want %v after %v", c.name, err, time.Since(start), c.want, c.took)
+				}
+			})
+		}
+	})
 	t.Run("does not wait for what comes after the deadline", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			l := NewLimiter(0.1, 1)

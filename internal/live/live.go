@@ -107,6 +107,10 @@ func (s *survey) describe(ctx context.Context, objects []string) bool {
 	for _, name := range objects {
 		one, err := s.crm.Describe(ctx, []string{name})
 		e := connectors.AsError(err)
+		for e != nil && e.Kind == connectors.RateLimited && !e.Park && pause(ctx, max(e.Wait, firstPause)) {
+			one, err = s.crm.Describe(ctx, []string{name})
+			e = connectors.AsError(err)
+		}
 		if e != nil && e.Kind != connectors.Auth {
 			s.fail(e)
 			return false
@@ -126,6 +130,19 @@ func (s *survey) describe(ctx context.Context, objects []string) bool {
 		}
 	}
 	return true
+}
+
+// pause waits where that ends before ctx does; false: it does not.
+func pause(ctx context.Context, wait time.Duration) bool {
+	if ends, ok := ctx.Deadline(); ok && time.Until(ends) <= wait {
+		return false
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(wait):
+		return true
+	}
 }
 
 func (s *survey) add(p diag.Problem) {

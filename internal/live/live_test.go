@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -164,6 +165,58 @@ func TestAnAccountThatCannotBeAskedIsOneProblem(t *testing.T) {
 				if len(ps) != 1 || !strings.Contains(ps[0].Error(), c.want) || ps[0].Line != "" || ps[0].Pos.File != "config.yaml" {
 					t.Errorf("%s gave %v with the line %q; want one problem with %q", what, ps, ps[0].Line, c.want)
 				}
+			}
+		})
+	}
+}
+
+// busy is an account that answers its first questions with a refusal.
+type busy struct {
+	connectors.Connector
+	connectors.Checker
+	refusals []*connectors.Error
+}
+
+func (b *busy) Describe(context.Context, []string) (connectors.Schema, error) {
+	if len(b.refusals) > 0 {
+		err := b.refusals[0]
+		b.refusals = b.refusals[1:]
+		return nil, err
+	}
+	return connectors.Schema{"contacts": {}}, nil
+}
+
+func (b *busy) CheckField(context.Context, string, string) (connectors.Field, *connectors.Error) {
+	return connectors.Field{}, nil
+}
+
+func (b *busy) CheckValue(context.Context, string, connectors.Field, connectors.Value) *connectors.Error {
+	return nil
+}
+
+func (b *busy) CheckKey(context.Context, string, []connectors.Field) *connectors.Error { return nil }
+
+func TestALimitIsWaitedForAndNoFault(t *testing.T) {
+	t.Parallel()
+	limit := func(wait time.Duration) *connectors.Error {
+		return &connectors.Error{Kind: connectors.RateLimited, Wait: wait, Message: "too fast"}
+	}
+	writes := rules(t, "hubspot", "call.ended", record("contacts", "email", "firstname: =contact.first_name"))
+	for _, c := range []struct {
+		name     string
+		refusals []*connectors.Error
+		problems int
+		waited   time.Duration
+	}{
+		{"twice for a moment", []*connectors.Error{limit(30 * time.Second), limit(0)}, 0, 31 * time.Second},
+		{"for longer than anybody waits", []*connectors.Error{limit(time.Hour)}, 1, 0},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			begun := time.Now()
+			root, _ := diag.ReadYAML("config.yaml", []byte("type: hubspot\n"))
+			ps := live.Check(t.Context(), writes, []live.Account{{Name: "hubspot", Connector: &busy{refusals: c.refusals}, At: root}})
+			if len(ps) != c.problems || time.Since(begun) != c.waited {
+				t.Errorf("%s: got %v after %s; want %d problems after %s", c.name, ps, time.Since(begun), c.problems, c.waited)
 			}
 		})
 	}

@@ -50,7 +50,7 @@ func (m Missing) Create(ctx context.Context) error {
 	}
 	ctx, done := context.WithTimeout(ctx, patience)
 	defer done()
-	for pause, lost := firstPause, false; ; pause *= 2 {
+	for wait, lost := firstPause, false; ; wait *= 2 {
 		err := connectors.AsError(p.CreateField(ctx, m.Object, m.Field))
 		if err == nil || lost && err.Kind == connectors.Conflict && m.there(ctx) {
 			return nil
@@ -58,14 +58,8 @@ func (m Missing) Create(ctx context.Context) error {
 		if err.Kind != connectors.Transient && err.Kind != connectors.RateLimited && err.Kind != connectors.Unknown || err.Park {
 			return err
 		}
-		wait := max(err.Wait, pause)
-		if ends, ok := ctx.Deadline(); ok && time.Until(ends) <= wait {
+		if !pause(ctx, max(err.Wait, wait)) {
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(wait):
 		}
 		if lost = lost || err.Kind != connectors.RateLimited; lost && m.there(ctx) {
 			return nil

@@ -64,7 +64,7 @@ type Source struct {
 func New(p Provider) (*Source, error) {
 	host, path, ok := split(p.TokenURL)
 	if _, _, fine := split(p.AuthorizeURL); !ok || !fine {
-		return nil, errors.New("base_url is not an http or https URL")
+		return nil, errors.New("base_url: this is no http or https address; write it like http://127.0.0.1:9900/hubspot")
 	}
 	client, err := httpx.New(httpx.Options{BaseURL: host, UserAgent: p.UserAgent, Timeout: p.Timeout, Transport: p.Transport})
 	if err != nil {

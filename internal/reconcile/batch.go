@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/mapping"
@@ -39,6 +40,9 @@ func (p *passage) batch(ctx context.Context, conn Connector, list []*record) err
 	}
 	slices.Sort(fields)
 	reads, err := p.read(ctx, conn, asked, fields)
+	if err == nil {
+		err = p.lookUp(ctx, conn, asked, reads, fields)
+	}
 	if err != nil {
 		return err
 	}
@@ -81,6 +85,7 @@ type bench struct {
 	*passage
 	conn   Connector
 	moving map[string]bool // lanes in which something is on its way now; nil: not asked for yet
+	waited time.Duration   // for room; see makeRoom
 }
 
 // compare says what became of a record, and sends on its way what mends it.

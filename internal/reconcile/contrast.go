@@ -130,6 +130,9 @@ func (p *passage) phase(ctx context.Context, conn Connector, name, after, upTo s
 		list = slices.DeleteFunc(list, func(r *record) bool { return !pass(r) || upTo != "" && place(r.key) > upTo })
 		p.step.Total += len(list)
 		for len(list) > 0 {
+			if err := p.letLivePass(ctx, conn, false); err != nil {
+				return false, err
+			}
 			n, err := p.afford(ctx, conn)
 			if err != nil || n == 0 {
 				return false, err

@@ -27,6 +27,7 @@ type crm struct {
 	asked   [][]string // ids of each Read
 	before  func()     // is called with every Read
 	errs    []error    // of the next Reads
+	lookups int        // that Find was asked for
 }
 
 func (c *crm) Read(_ context.Context, _ string, ids, fields []string) ([]connectors.Read, error) {
@@ -531,7 +532,7 @@ func TestADryRunChangesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.want(run, "compared 4 agreed 1 mended 1 edited 0 missing 1 merged 1 waiting 0 failed 0", "edited people-c001 status, merged people-c003, missing people-c002")
+	d.want(run, "compared 4 agreed 1 mended 1 edited 0 missing 1 merged 1 waiting 0 failed 0", "edited people-c001 status to be mended, merged people-c003 to be followed, missing people-c002 to be recreated")
 	st, err := d.Ledger.Stats(t.Context())
 	if err != nil || st.Events != 4 || len(d.mends) != 0 {
 		t.Errorf("%d events, %d mends, %v", st.Events, len(d.mends), err)

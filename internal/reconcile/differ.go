@@ -105,22 +105,9 @@ type valued struct {
 // valueOf gives what an event says of a field by today's rules; nil where it
 // says nothing any more.
 func (b *bench) valueOf(ctx context.Context, seq uint64, object, field string) (*valued, *event.Event, error) {
-	v, err := b.Ledger.Event(ctx, seq)
-	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
-		return nil, nil, nil
-	case err != nil:
+	plan, ev, err := b.planOf(ctx, seq)
+	if err != nil {
 		return nil, nil, err
-	case v.Event.Stripped:
-		return nil, nil, nil
-	}
-	ev, err := b.setup.Parse(v.Event)
-	if err != nil {
-		return nil, nil, nil
-	}
-	plan, err := b.setup.Plan(ev, b.run.Connector)
-	if err != nil {
-		return nil, ev, nil
 	}
 	var found *valued
 	for i := range plan.Records {
@@ -136,6 +123,32 @@ func (b *bench) valueOf(ctx context.Context, seq uint64, object, field string) (
 	}
 	return found, ev, nil
 }
+
+// planOf is what today's rules make of an event, and its common model; nil
+// where it cannot be read any more.
+func (p *passage) planOf(ctx context.Context, seq uint64) (mapping.Plan, *event.Event, error) {
+	v, err := p.Ledger.Event(ctx, seq)
+	switch {
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
+		return mapping.Plan{}, nil, nil
+	case err != nil:
+		return mapping.Plan{}, nil, err
+	case v.Event.Stripped:
+		return mapping.Plan{}, nil, nil
+	}
+	ev, err := p.setup.Parse(v.Event)
+	if err != nil {
+		return mapping.Plan{}, nil, nil
+	}
+	plan, err := p.setup.Plan(ev, p.run.Connector)
+	if err != nil {
+		return mapping.Plan{}, ev, nil
+	}
+	return plan, ev, nil
+}
+
+// wouldBe stands before what a dry run would have done.
+const wouldBe = "to be "
 
 // mend sends an event on its way that writes fields of a record again, as the
 // event of that seq says. note says why it cannot be.
@@ -156,7 +169,10 @@ func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string
 		return "", "", "today's rules do not write it any more", nil
 	}
 	if b.run.DryRun {
-		return "", store.EventID(seq), "", nil
+		return wouldBe + "mended", store.EventID(seq), "", nil
+	}
+	if err := b.makeRoom(ctx); err != nil {
+		return "", "", "", err
 	}
 	only := event.Only{Connector: b.run.Connector, Step: says.step, Fields: fields, Whole: whole}
 	key := fmt.Sprintf("mend:%s:%d:%s:%d", b.run.Connector, b.run.ID, place(r.key), seq)

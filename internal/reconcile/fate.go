@@ -22,6 +22,7 @@ func (b *bench) merged(ctx context.Context, r *record, head store.Head, into con
 	b.run.Compared++
 	b.run.Merged++
 	if b.run.DryRun {
+		f.Did = wouldBe + "followed"
 		b.find(f)
 		return nil
 	}
@@ -58,11 +59,15 @@ func (b *bench) gone(ctx context.Context, r *record, head store.Head) error {
 	if policy == "" {
 		policy = b.conn.OnMissing
 	}
-	f := store.Finding{Kind: KindMissing, Object: r.key.Object, Record: r.key.ID, Contact: r.contact, Rule: r.rule}
+	f := store.Finding{Kind: KindMissing, Object: r.key.Object, Record: r.key.ID, Contact: r.contact, Rule: r.rule, Note: r.unsure}
 	b.run.Compared++
 	b.run.Missing++
+	if policy == "forget" && r.unsure != "" {
+		policy = "" // it is for good
+	}
 	switch {
 	case b.run.DryRun:
+		f.Did = map[string]string{"forget": wouldBe + "forgotten", "recreate": wouldBe + "recreated"}[policy]
 	case policy == "forget":
 		f.Did = "forgotten"
 		if err := b.Ledger.Follow(ctx, r.key, "", r.keys); err != nil {

@@ -20,6 +20,7 @@ type passage struct {
 	asked  int // requests before it was resumed
 	began  time.Time
 	told   bool // of dead deliveries
+	looked int  // records that are gone and were looked for
 }
 
 // carryOn does what is left of a run, and keeps how it ended.

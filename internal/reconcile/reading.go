@@ -25,45 +25,60 @@ func (p *passage) spent(ctx context.Context) (spending, error) {
 	return s, err
 }
 
-// afford says how many records may be read now; 0: the budget is used up.
-func (p *passage) afford(ctx context.Context, conn Connector) (int, error) {
-	left := readAtOnce / perRequest
+// left is how many requests the run may still send; 0: note says why.
+func (p *passage) left(ctx context.Context, conn Connector) (n int, note string, err error) {
+	n = readAtOnce // which no batch takes
 	if conn.PerRun > 0 && !p.run.Full {
-		if left = min(left, conn.PerRun-p.run.Requests); left <= 0 {
-			p.run.Note = "the budget of requests of one run is used up; the next run goes on"
-			return 0, nil
+		if n = min(n, conn.PerRun-p.run.Requests); n <= 0 {
+			return 0, "the budget of requests of one run is used up; the next run goes on", nil
 		}
 	}
 	if conn.PerDay > 0 {
 		s, err := p.spent(ctx)
 		if err != nil {
-			return 0, err
+			return 0, "", err
 		}
-		if left = min(left, conn.PerDay-s.Used); left <= 0 {
-			p.run.Note = "the budget of requests of this day is used up; tomorrow's run goes on"
-			return 0, nil
+		if n = min(n, conn.PerDay-s.Used); n <= 0 {
+			return 0, "the budget of requests of this day is used up; tomorrow's run goes on", nil
 		}
 	}
-	return left * perRequest, nil
+	if conn.dayUsed() {
+		return 0, "what the CRM's limit of a day leaves is for live deliveries; the next run goes on", nil
+	}
+	return n, "", nil
 }
 
-// read reads records, when live deliveries leave room for it. What fails for
-// want of breath is asked for again; then the error is the run's.
+// afford says how many records may be read now; 0: the budget is used up.
+func (p *passage) afford(ctx context.Context, conn Connector) (int, error) {
+	left, note, err := p.left(ctx, conn)
+	if err != nil || left == 0 {
+		p.run.Note = note
+		return 0, err
+	}
+	return min(left, max(conn.room(false), 1)) * perRequest, nil
+}
+
+// read reads records.
 func (p *passage) read(ctx context.Context, conn Connector, list []*record, fields []string) ([]connectors.Read, error) {
-	out := make([]connectors.Read, len(list))
-	left := make([]int, len(list)) // places in list
-	for i := range list {
+	return p.persist(ctx, conn, len(list), false, func(ctx context.Context, places []int) ([]connectors.Read, error) {
+		ids := make([]string, len(places))
+		for i, at := range places {
+			ids[i] = list[at].key.ID
+		}
+		return conn.Reader.Read(ctx, list[0].key.Object, ids, fields)
+	})
+}
+
+// persist asks for n records by their places. What fails for want of breath is
+// asked for again, when live deliveries leave room for it; then the error is the run's.
+func (p *passage) persist(ctx context.Context, conn Connector, n int, searches bool, ask func(context.Context, []int) ([]connectors.Read, error)) ([]connectors.Read, error) {
+	out := make([]connectors.Read, n)
+	left := make([]int, n) // places in out
+	for i := range left {
 		left[i] = i
 	}
 	for failed := 0; ; {
-		if err := p.letLivePass(ctx); err != nil {
-			return nil, err
-		}
-		ids := make([]string, len(left))
-		for i, at := range left {
-			ids[i] = list[at].key.ID
-		}
-		reads, err := p.readOnce(ctx, conn, list[0].key.Object, ids, fields)
+		reads, err := p.askOnce(ctx, left, ask)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
@@ -91,6 +106,9 @@ func (p *passage) read(ctx context.Context, conn Connector, list []*record, fiel
 		if err := p.wait(ctx, wait); err != nil {
 			return nil, err
 		}
+		if err := p.letLivePass(ctx, conn, searches); err != nil {
+			return nil, err
+		}
 	}
 }
 
@@ -99,16 +117,16 @@ func passing(e *connectors.Error) bool {
 	return e != nil && (e.Kind == connectors.Transient || e.Kind == connectors.RateLimited || e.Kind == connectors.Unknown || e.Kind == connectors.Auth)
 }
 
-func (p *passage) readOnce(ctx context.Context, conn Connector, object string, ids, fields []string) ([]connectors.Read, error) {
+func (p *passage) askOnce(ctx context.Context, places []int, ask func(context.Context, []int) ([]connectors.Read, error)) ([]connectors.Read, error) {
 	counted, requests := ctx, func() int { return 0 }
 	if p.Count != nil {
 		counted, requests = p.Count(ctx)
 	}
-	reads, err := conn.Reader.Read(counted, object, ids, fields)
+	reads, err := ask(counted, places)
 	if spendErr := p.spend(context.WithoutCancel(ctx), requests()); spendErr != nil {
 		return nil, spendErr
 	}
-	if err == nil && len(reads) != len(ids) {
+	if err == nil && len(reads) != len(places) {
 		err = errors.New("the connector answered for another number of records")
 	}
 	return reads, err
@@ -126,23 +144,4 @@ func (p *passage) spend(ctx context.Context, n int) error {
 	}
 	s.Used += n
 	return p.putMark(ctx, "spent", s)
-}
-
-// letLivePass waits while deliveries are under way.
-func (p *passage) letLivePass(ctx context.Context) error {
-	if p.Busy == nil {
-		return nil
-	}
-	for waited := time.Duration(0); ; waited += pass {
-		busy, down := p.Busy(p.run.Connector)
-		switch {
-		case down:
-			return errDown
-		case !busy || waited >= letPass:
-			return nil
-		}
-		if err := p.wait(ctx, pass); err != nil {
-			return err
-		}
-	}
 }

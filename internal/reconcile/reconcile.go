@@ -73,8 +73,12 @@ type Source struct {
 
 // Connector is one connector.
 type Connector struct {
-	Reader    connectors.Reader // nil where records cannot be read
-	PerRun    int               // requests at most; 0: no bound
+	Reader connectors.Reader // nil where records cannot be read
+	// Find looks for records by their keys; nil: what is gone is not looked for.
+	Find func(context.Context, []connectors.Match) ([]connectors.Found, error)
+	// Limits are what the account may still be asked; nil: not known.
+	Limits    func() []connectors.Limit
+	PerRun    int // requests at most; 0: no bound
 	PerDay    int
 	OnEdit    string // keep or ours
 	OnMissing string // report, recreate or forget

@@ -236,7 +236,7 @@ func (p *passage) heard(ctx context.Context, src Source, s sources.Status, k kno
 		f.Note = "the vendor does not say the status any more: it follows from the contact's calls"
 	}
 	if p.run.DryRun {
-		f.Did = ""
+		f.Did = wouldBe + "mended"
 		p.run.Mended++
 		p.find(f)
 		return nil

@@ -35,6 +35,7 @@ type record struct {
 	stamped   store.FieldHead // version of the status
 	recent    bool            // an event of it came in since the last run
 	waiting   bool            // something is on its way there
+	unsure    string          // why it may be there under another id, where it is gone
 }
 
 // want is the newest version in which the rules want a field.

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"go.uber.org/goleak"
 
@@ -18,7 +19,20 @@ func TestMain(m *testing.M) {
 	if path := os.Getenv(killEnv); path != "" {
 		appendForEver(path)
 	}
-	goleak.VerifyTestMain(m)
+	goleak.VerifyTestMain(patient{m})
+}
+
+// patient are tests after which goroutines that are about to end have time for
+// it on a busy machine too: goleak waits half a second.
+type patient struct{ m *testing.M }
+
+// Run implements goleak.TestingM.
+func (p patient) Run() int {
+	code := p.m.Run()
+	for end := time.Now().Add(10 * time.Second); code == 0 && goleak.Find() != nil && time.Now().Before(end); {
+		continue // Find has waited
+	}
+	return code
 }
 
 func TestLedger(t *testing.T) {
@@ -49,5 +63,17 @@ func openSmall(t testing.TB, dir string, tableLen, runLen int) *Ledger {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wantClosed(t, l)
 	return l
+}
+
+// wantClosed has the test fail by its name that leaves the ledger open.
+func wantClosed(t testing.TB, l *Ledger) {
+	t.Cleanup(func() {
+		select {
+		case <-l.stopped:
+		default:
+			t.Error("the test has not closed its ledger")
+		}
+	})
 }

@@ -199,7 +199,7 @@ func (e *eventHead) whole(key []byte) (store.Event, error) {
 // eventHead returns an event without body, or store.ErrNotFound.
 func (t *txn) eventHead(seq uint64) (eventHead, error) {
 	key := seqKey(seq)
-	rec := t.bucket(eventsBucket).Get(key)
+	rec := t.raw(eventsBucket, key)
 	if rec == nil {
 		return eventHead{}, notFound(store.EventID(seq))
 	}

@@ -38,7 +38,11 @@ func testKey(t testing.TB, n byte) Key {
 // openWith opens the ledger in dir with keys.
 func openWith(t testing.TB, dir string, keys ...Key) (*Ledger, error) {
 	t.Helper()
-	return Open(Options{Path: filepath.Join(dir, "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler), Keys: keys})
+	l, err := Open(Options{Path: filepath.Join(dir, "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler), Keys: keys})
+	if err == nil {
+		wantClosed(t, l)
+	}
+	return l, err
 }
 
 func TestParseKey(t *testing.T) {

@@ -20,7 +20,7 @@ type laneHead struct {
 }
 
 func (t *txn) laneHead(connector string, prefix []byte) laneHead {
-	k, v := t.bucket(lanesBucket).Cursor().Seek(prefix)
+	k, v := t.seek(lanesBucket, prefix)
 	if len(k) != len(prefix)+laneTailLen || !bytes.HasPrefix(k, prefix) {
 		return laneHead{}
 	}

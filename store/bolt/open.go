@@ -48,7 +48,11 @@ func Open(o Options) (*Ledger, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = time.Second
 	}
+	until := time.Now().Add(o.Timeout)
 	f, err := openFile(o)
+	for errors.Is(err, errSwapped) && time.Now().Before(until) {
+		f, err = openFile(o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
 	}
@@ -67,6 +71,10 @@ func Open(o Options) (*Ledger, error) {
 	go l.commitLoop()
 	return l, nil
 }
+
+// errSwapped is that another process put a new file in place of the one that
+// was waited for.
+var errSwapped = fmt.Errorf("%w (it was replaced just now)", store.ErrLocked)
 
 // openFile gives the file, locked by this process.
 func openFile(o Options) (*os.File, error) {
@@ -96,7 +104,7 @@ func lock(f *os.File, o Options) (*os.File, error) {
 	if err == nil {
 		var info fs.FileInfo
 		if info, err = f.Stat(); err == nil && !os.SameFile(here, info) {
-			err = store.ErrLocked
+			err = errSwapped
 		}
 	}
 	if err != nil {
@@ -137,7 +145,7 @@ func create(o Options) (*os.File, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	if _, err := os.Stat(o.Path); err == nil {
-		return nil, errors.Join(store.ErrLocked, f.Close()) // another process was faster
+		return nil, errors.Join(errSwapped, f.Close()) // another process was faster
 	}
 	if err := layOut(f, o); err != nil {
 		return nil, errors.Join(err, f.Close())

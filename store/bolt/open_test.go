@@ -53,6 +53,39 @@ func TestOpen(t *testing.T) {
 		}
 	})
 
+	t.Run("a start waits for who has the ledger for a moment, also if that one replaces the file", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		l := openIn(t, dir)
+		opened := make(chan error, 1)
+		waits := make(chan struct{})
+		go func() {
+			o := options(filepath.Join(dir, "ledger.db"))
+			o.Timeout = 30 * time.Second
+			close(waits)
+			next, err := Open(o)
+			if err == nil {
+				err = next.Close()
+			}
+			opened <- err
+		}()
+		<-waits
+		if _, err := l.Compact(t.Context(), false, nil); err != nil { // another file is at the path now
+			t.Fatal(err)
+		}
+		select {
+		case err := <-opened:
+			t.Fatalf("the ledger was open, and a second opener had it: %v", err)
+		default:
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := <-opened; err != nil {
+			t.Fatalf("want it once the first let go of it, got %v", err)
+		}
+	})
+
 	t.Run("a newer schema is refused with both versions", func(t *testing.T) {
 		t.Parallel()
 		path, _ := closedLedger(t)

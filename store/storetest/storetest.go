@@ -84,7 +84,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 			t.Parallel()
 			dir := t.TempDir()
 			s := &suite{T: t, dir: dir, open: open, Ledger: open(t, dir)}
-			t.Cleanup(func() { _ = s.Close() })
+			defer func() { _ = s.Close() }()
 			c.run(s)
 		})
 	}
