@@ -137,7 +137,11 @@ func openLedger(setup *app.Setup, o bolt.Options) (*bolt.Ledger, error) {
 		return nil, coded{exitPerson, err}
 	}
 	o.Path, o.Keys, o.Log = filepath.Join(setup.Settings.DataDir, app.LedgerFile), keys, quiet()
-	return bolt.Open(o)
+	ledger, err := bolt.Open(o)
+	if errors.Is(err, store.ErrKey) {
+		err = coded{exitPerson, err}
+	}
+	return ledger, err
 }
 
 // with runs do on operations.

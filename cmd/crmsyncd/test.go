@@ -67,7 +67,7 @@ func (t tester) try(setup *app.Setup, args []string, out io.Writer) error {
 		}
 	}
 	if len(outcomes) == 0 && t.run == "" {
-		return coded{exitProblems, errors.New("there are no cases: below cases:, each has name:, payload: and expect")}
+		return coded{exitProblems, errors.New(`there are no cases: list them below "cases", each with name, payload and expect`)}
 	} else if len(outcomes) == 0 {
 		return coded{exitProblems, errors.New("no case has a name that matches --run")}
 	}

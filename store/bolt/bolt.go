@@ -61,6 +61,7 @@ type Options struct {
 	// For tests: a full disk, and tables of ids that are soon full.
 	maxSize          int // bytes
 	tableLen, runLen int // 0: idTableLen, idRunLen
+	mapSize          int // 0: mapSize
 }
 
 // Ledger is the ledger in a bbolt file. It implements store.Ledger.

@@ -1,6 +1,10 @@
 package bolt
 
-import "time"
+import (
+	"time"
+
+	bbolt "go.etcd.io/bbolt"
+)
 
 // What of the mapped file was read stays in the memory of the process until the
 // kernel needs it, and people take that for memory that the daemon needs.
@@ -23,7 +27,13 @@ func (l *Ledger) letGo(now time.Time) {
 		return
 	}
 	at := l.at.Load()
-	if info, err := at.file.Stat(); err == nil {
-		unmapResident(at.db.Info().Data, uintptr(info.Size()))
-	}
+	_ = at.db.View(func(tx *bbolt.Tx) error { // while it lasts, the file stays mapped where it is
+		unmapResident(at.db.Info().Data, mapped(tx))
+		return nil
+	})
 }
+
+// mapped is how much of the file is certainly mapped, in bytes: up to the last
+// page in use. The file may be longer than what is mapped of it, and the memory
+// behind that is the program's own.
+func mapped(tx *bbolt.Tx) uintptr { return uintptr(tx.Size()) }

@@ -199,7 +199,7 @@ func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 		Timeout:         o.Timeout,
 		NoFreelistSync:  true, // else every commit rewrites the list of free pages
 		FreelistType:    bbolt.FreelistMapType,
-		InitialMmapSize: mapSize + int(info.Size()),
+		InitialMmapSize: cmp.Or(o.mapSize, mapSize) + int(info.Size()),
 		NoStatistics:    true,
 		NoSync:          crashpoint.NoSync,
 		MaxSize:         o.maxSize,
