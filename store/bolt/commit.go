@@ -281,6 +281,7 @@ func (b *batch) close() (err error) {
 	if moved > 0 || done {
 		b.l.recent.moved(moved, done)
 	}
+	b.l.recent.drop(b.t.dropped)
 	b.l.recent.grow(b.l.counts.seq)
 	return nil
 }

@@ -44,6 +44,7 @@ func (l *Ledger) Expire(ctx context.Context, now time.Time, r store.Retention, l
 		if found.over {
 			found.stale = t.staleIDs(drop, 4*limit)
 			found.over = len(found.stale) < 4*limit
+			found.small = t.smallParts()
 		}
 		return err
 	})
@@ -51,7 +52,7 @@ func (l *Ledger) Expire(ctx context.Context, now time.Time, r store.Retention, l
 		return store.Expired{}, err
 	}
 	done := store.Expired{Over: found.over}
-	if n := len(found.gone) + len(found.stripped); n+len(found.stale) > 0 {
+	if n := len(found.gone) + len(found.stripped); n+len(found.stale)+len(found.small) > 0 {
 		crashpoint.At("expire.found")
 		err := l.write(ctx, 4*perRecord*n, func(t *txn) error {
 			done = store.Expired{Over: found.over}
@@ -72,6 +73,7 @@ func (l *Ledger) Expire(ctx context.Context, now time.Time, r store.Retention, l
 type findings struct {
 	gone, stripped []uint64
 	stale          [][]byte // keys of the index of ids
+	small          []int32  // parts of it with few ids left
 	over           bool     // there is no more
 }
 
@@ -122,6 +124,11 @@ func (t *txn) letGo(found *findings, drop forgotten, now time.Time, r store.Rete
 			return err
 		}
 		done.Payloads++
+	}
+	for _, number := range found.small {
+		if err := t.dropPart(number); err != nil {
+			return err
+		}
 	}
 	if len(found.stale) == 0 {
 		return nil

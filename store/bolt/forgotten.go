@@ -13,7 +13,11 @@ func (t *txn) dropUndated(seq uint64) error {
 	if err != nil || e.kinds&markContent == 0 || e.day != undated || seq > t.counts.indexed {
 		return err
 	}
-	k := makeIDKey(idContent, undated, e.hashes(&e.Event).content)
+	h := e.hashes(&e.Event).content
+	if k, _, in := t.inParts(t.l.recent.parts, h); in {
+		return t.del(idsBucket, k[:])
+	}
+	k := makeIDKey(idContent, undated, h)
 	return t.delIfThere(idsBucket, k[:])
 }
 
@@ -45,7 +49,7 @@ func (f forgotten) before(kind byte) int32 {
 }
 
 func (f forgotten) has(k idKey) bool {
-	day := int32(binary.BigEndian.Uint32(k[1:]) ^ (1 << 31))
+	day := k.number()
 	return day < f.before(k[0]) && (k[0] != idContent || day > undated)
 }
 

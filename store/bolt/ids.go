@@ -17,7 +17,7 @@ import (
 const (
 	idDelivery byte = 'd' // source and delivery id, by the day it was received
 	idConflict byte = 'x' // source, delivery id and body of a conflict, by the day it was received
-	idContent  byte = 'c' // vendor and content key, by the day it occurred
+	idContent  byte = 'c' // vendor and content key, by the day it occurred; untimed.go has those without a day
 	idBody     byte = 'b' // source and body of a quarantined event, by the day it was received
 )
 
@@ -155,31 +155,43 @@ func (t *txn) readIDDays() map[idDay]struct{} {
 	return days
 }
 
-// seen looks an id up on each of the days; found is 0 if there is none. A
-// damaged entry is reported and taken for none: an event kept twice does less
-// harm than one that can never be kept.
+// seen looks an id up on each of the days; found is 0 if there is none.
 func (t *txn) seen(kind byte, h idHash, days ...int32) (found, body uint64) {
 	for _, day := range days {
 		k := makeIDKey(kind, day, h)
-		if _, any := t.l.idDays[k.day()]; !any {
-			continue
+		if _, any := t.l.idDays[k.day()]; any {
+			v, known := t.l.recent.find(k)
+			if !known {
+				v = t.indexed(k)
+			}
+			if v.seq != 0 {
+				return v.seq, v.body
+			}
 		}
-		if v, known := t.l.recent.find(k); known {
-			return v.seq, v.body
-		}
-		payload, err := t.get(idsBucket, k[:])
-		if err == nil && payload != nil && len(payload) != idValueLen {
-			err = damaged(idsBucket, k[:], "it cannot be read")
-		}
-		if err != nil {
-			t.l.reportDamage(err)
-			continue
-		}
-		if payload != nil {
-			return binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:])
+		if k.untimed() {
+			if _, v, known := t.inParts(t.l.recent.parts, h); known {
+				return v.seq, v.body
+			}
 		}
 	}
 	return 0, 0
+}
+
+// indexed looks a key up in the index; zero if it is not there. A damaged entry
+// is reported and taken for none: an event kept twice does less harm than one
+// that can never be kept.
+func (t *txn) indexed(k idKey) idValue {
+	payload, err := t.get(idsBucket, k[:])
+	if err == nil && payload != nil && len(payload) != idValueLen {
+		err = damaged(idsBucket, k[:], "it cannot be read")
+	}
+	if err != nil {
+		t.l.reportDamage(err)
+	}
+	if err != nil || payload == nil {
+		return idValue{}
+	}
+	return idValue{binary.BigEndian.Uint64(payload), binary.BigEndian.Uint64(payload[8:])}
 }
 
 // remember keeps an id in memory; what moves it into the index is recent.go.

@@ -33,6 +33,7 @@ type recentIDs struct {
 	old   *oldIDs
 	spare map[idKey]idValue // empty, to be the next young one
 	owed  int               // ids to be moved so that old is gone when young is full
+	parts []part            // of the index, by number; see untimed.go
 }
 
 // oldIDs is a table on its way into the index.
@@ -41,8 +42,9 @@ type oldIDs struct {
 	upTo  uint64            // ids of events after this seq are not in it
 	moved int               // of order
 
-	sorted chan struct{} // closed when order is there
+	sorted chan struct{} // closed when what follows is there
 	order  []idEntry
+	part   part // number is there at once; no filter: no id is of no day
 }
 
 type idEntry struct {
@@ -50,8 +52,8 @@ type idEntry struct {
 	value idValue
 }
 
-func newRecentIDs(tableLen, runLen int, since uint64) *recentIDs {
-	return &recentIDs{tableLen: tableLen, runLen: runLen, since: since, young: map[idKey]idValue{}}
+func newRecentIDs(tableLen, runLen int, since uint64, parts []part) *recentIDs {
+	return &recentIDs{tableLen: tableLen, runLen: runLen, since: since, young: map[idKey]idValue{}, parts: parts}
 }
 
 func (r *recentIDs) find(k idKey) (idValue, bool) {
@@ -85,6 +87,9 @@ func (r *recentIDs) grow(seq uint64) {
 		return
 	}
 	r.old = &oldIDs{ids: r.young, upTo: seq, sorted: make(chan struct{})}
+	if n := len(r.parts); n > 0 {
+		r.old.part.number = r.parts[n-1].number + 1
+	}
 	r.young, r.spare, r.since, r.owed = r.spare, nil, seq, 0
 	if r.young == nil {
 		r.young = map[idKey]idValue{}
@@ -96,8 +101,21 @@ func (r *recentIDs) grow(seq uint64) {
 func (o *oldIDs) sort() {
 	defer close(o.sorted)
 	o.order = make([]idEntry, 0, len(o.ids))
+	untimed := 0
 	for k, v := range o.ids {
+		if k.untimed() {
+			k = makeIDKey(idUntimed, o.part.number, k.hash())
+			untimed++
+		}
 		o.order = append(o.order, idEntry{k, v})
+	}
+	if untimed > 0 {
+		o.part.filter = newFilter(untimed)
+	}
+	for i := range o.order {
+		if k := &o.order[i].key; k[0] == idUntimed {
+			o.part.filter.add(k.hash())
+		}
 	}
 	slices.SortFunc(o.order, func(a, b idEntry) int { return bytes.Compare(a.key[:], b.key[:]) })
 }
@@ -132,8 +150,18 @@ func (r *recentIDs) moved(n int, done bool) {
 		r.old.moved += n
 		return
 	}
+	if r.old.part.filter != nil {
+		r.parts = append(r.parts, r.old.part)
+	}
 	clear(r.old.ids)
 	r.spare, r.old = r.old.ids, nil
+}
+
+// drop forgets parts that are gone.
+func (r *recentIDs) drop(numbers []int32) {
+	if len(numbers) > 0 {
+		r.parts = slices.DeleteFunc(r.parts, func(p part) bool { return slices.Contains(numbers, p.number) })
+	}
 }
 
 // stop waits for what runs beside the committing goroutine.
@@ -154,15 +182,18 @@ func (t *txn) moveIDs() (n int, done bool, err error) {
 	}
 	if done {
 		t.counts.indexed = r.old.upTo
+		if p := &r.old.part; p.filter != nil {
+			err = t.put(idsBucket, filterKey(p.number), p.filter.record())
+		}
 	}
-	return len(run), done, nil
+	return len(run), done, err
 }
 
 // recallIDs makes the ids anew that were in memory when the ledger was last
 // open. Those of a damaged event are lost.
 func (l *Ledger) recallIDs(tableLen, runLen int) error {
-	l.recent = newRecentIDs(tableLen, runLen, l.counts.indexed)
 	return l.read(context.Background(), func(t *txn) error {
+		l.recent = newRecentIDs(tableLen, runLen, l.counts.indexed, t.readParts())
 		remember := func(k idKey, v idValue) {
 			l.idDays[k.day()] = struct{}{}
 			l.recent.add(k, v)

@@ -236,7 +236,7 @@ func TestRecentIDs(t *testing.T) {
 // TestRecentIDsMemory is not parallel: nothing else may use memory meanwhile.
 func TestRecentIDsMemory(t *testing.T) {
 	before := heap()
-	r := newRecentIDs(idTableLen, idRunLen, 0)
+	r := newRecentIDs(idTableLen, idRunLen, 0, nil)
 	seq := uint64(0)
 	fill := func() {
 		for len(r.young) < idTableLen {
@@ -299,6 +299,9 @@ func TestRecentIDsModel(t *testing.T) {
 				e := sample(key)
 				e.DeliveryID = fmt.Sprint(id)
 				e.ReceivedAt = e.ReceivedAt.Add(time.Duration(id%3) * 24 * time.Hour)
+				if key%2 == 0 { // the vendor gives no time
+					e.OccurredAt = e.ReceivedAt
+				}
 				e.Body = fmt.Appendf(nil, "body of %d", id)
 				want := store.Receipt{Seq: byID[e.DeliveryID], Duplicate: true}
 				if want.Seq == 0 {

@@ -24,6 +24,7 @@ type txn struct {
 	now    time.Time         // of a writing one: when its batch began
 	// remembered are the ids that are in memory because of this transaction.
 	remembered []idKey
+	dropped    []int32 // parts of ids that are gone with it
 	l          *Ledger
 }
 

@@ -37,6 +37,7 @@ func (v *verifier) all(ctx context.Context) error {
 		if v.forgotten, err = t.readForgotten(); err != nil {
 			v.add(metaBucket.name, string(forgottenKey), err.Error())
 		}
+		v.parts = t.readParts()
 		return nil
 	})
 	if err != nil && !errors.Is(err, store.ErrCorrupt) {
@@ -83,6 +84,7 @@ type verifier struct {
 	found    counts // as counted
 
 	forgotten forgotten
+	parts     []part // of the index of ids
 }
 
 func (v *verifier) add(bucket, key, what string) {
@@ -161,6 +163,10 @@ func (v *verifier) check(t *txn, b bucket, k, rec []byte) error {
 	}
 	switch b {
 	case idsBucket:
+		if len(k) == len(idDay{}) && k[0] == idFilter {
+			_, err := readFilter(k, payload)
+			return err
+		}
 		if len(k) != len(idKey{}) || len(payload) != idValueLen {
 			return damaged(b, k, "it cannot be read")
 		}

@@ -34,7 +34,11 @@ func (v *verifier) event(t *txn, k, rec []byte) error {
 	}
 	hashes := e.hashes(&e.Event)
 	e.eachKey(&e.Event, &hashes, func(id idKey, _ idValue) {
-		if t.bucket(idsBucket).Get(id[:]) == nil && !v.forgotten.has(id) {
+		known := t.bucket(idsBucket).Get(id[:]) != nil || v.forgotten.has(id)
+		if !known && id.untimed() {
+			_, _, known = t.inParts(v.parts, id.hash())
+		}
+		if !known {
 			err = damaged(eventsBucket, k, "one of its ids is not in the index")
 		}
 	})
