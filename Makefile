@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 GO ?= go
 VERSION ?= devel
+# otel: the binary can send traces (docs/operations.md); 3.5 MB larger.
+TAGS ?=
 LDFLAGS := -s -w -X main.version=$(VERSION)
 export CGO_ENABLED ?= 0
 # Tools have a module of their own, so that go.mod lists only what ships.
@@ -15,6 +17,7 @@ BENCHTIME ?= 3s
 SIZES ?= 0 1000000 5000000
 EVENTS ?= 1000000
 SOAK ?= 60s
+NETNS ?= 60s
 DAY ?= 10000
 MONTH ?= 5000
 COMPARED ?= 10000
@@ -24,12 +27,12 @@ ROUNDS ?=
 ARCHS ?= $(shell $(GO) env GOARCH)
 HOST := $(shell $(GO) env GOHOSTARCH)
 
-.PHONY: all build help test race check demo bench fuzz soak month day alerts crash faults powercut netfaults edge-test acme-test security sbom fidelity golden package container package-test systemd-test clean
+.PHONY: all build help test race check demo bench fuzz soak month day alerts crash faults powercut netfaults netns edge-test page-test trace-test acme-test security sbom fidelity golden package container package-test systemd-test clean
 
 all: build
 
 build: ## build bin/crmsyncd
-	$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/crmsyncd ./cmd/crmsyncd
+	$(GO) build -trimpath -tags '$(TAGS)' -ldflags '$(LDFLAGS)' -o bin/crmsyncd ./cmd/crmsyncd
 
 help: ## show the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -71,6 +74,9 @@ month: ## a month of lost webhooks, people at work and outages, for MONTH (5000)
 	MONTH=$(MONTH) $(GO) test -run 'TestAMonth$$' -count=1 -v -timeout 60m ./internal/app
 	COMPARED=$(COMPARED) $(GO) test -run 'TestTenThousandCompared$$' -count=1 -v -timeout 60m ./internal/app
 
+page-test: ## the dashboard in a real browser, with scripts and without: what is dead is tried again, until it is delivered; chromium and chromium-driver
+	PAGES=1 $(GO) test -run 'TestPagesInABrowser$$' -count=1 -v -timeout 5m ./cmd/crmsyncd
+
 alerts: ## the alert rules and the dashboard against the metrics of a real daemon; promtool (Debian's prometheus) reads the queries
 	command -v promtool
 	$(GO) test -run 'TestMetrics$$' -count=1 -timeout 5m ./cmd/crmsyncd
@@ -82,9 +88,10 @@ crash: ## kill it at every named point, and ROUNDS (200) times between a write a
 	CRASHPOINTS=all $(GO) test -run TestCrashPoints -count=1 -v -parallel 6 -timeout 30m ./cmd/crmsyncd
 	CRASH=$(or $(ROUNDS),200) $(GO) test -run 'TestCrash$$' -count=1 -v -parallel 8 -timeout 30m ./cmd/crmsyncd
 
-faults: ## break its disk in every way (full, failing, hanging, read-only, damaged): nothing lost; root, strace and mount for most
+faults: ## break its disk in every way (full, failing, hanging, read-only, damaged), its memory, clocks and names: nothing lost; root, strace and mount for most
 	FAULTS=1 $(GO) test -run TestDamage -count=1 -v -timeout 10m ./store/bolt
-	FAULTS=1 $(GO) test -run 'TestFaultyDisk|TestDamagedLedger' -count=1 -v -timeout 15m ./cmd/crmsyncd
+	FAULTS=1 $(GO) test -run TestReserve -count=1 -v -timeout 5m ./internal/app
+	FAULTS=1 $(GO) test -run 'TestFaultyDisk|TestFaultyMachine|TestNames|TestDamagedLedger' -count=1 -v -timeout 15m ./cmd/crmsyncd
 
 powercut: ## take the power from its disk ROUNDS (25) times: nothing lost, and a daemon without fsync found out; as root
 	POWERCUT=$(or $(ROUNDS),25) $(GO) test -run TestPowerCut -count=1 -v -timeout 30m ./cmd/crmsyncd
@@ -92,8 +99,16 @@ powercut: ## take the power from its disk ROUNDS (25) times: nothing lost, and a
 netfaults: ## every way in which a CRM or the network goes wrong, and a day of each kind of outage, for every CRM
 	NETFAULTS=1 $(GO) test -run 'TestFaults|TestADayOfOutage' -count=1 -v -parallel 8 -timeout 20m ./internal/app
 
-edge-test: ## nginx with the settings of examples/edge before a daemon; skipped where nginx is not installed
-	EDGE=1 $(GO) test -run TestNginx -count=1 -v -timeout 5m ./cmd/crmsyncd
+netns: ## a daemon, its CRMs and its senders in network namespaces, between them cables that lose, delay and swallow packets, for NETNS (60s); as root
+	NETNS=$(NETNS) $(GO) test -run 'TestNetworks$$' -count=1 -v -timeout 20m ./cmd/crmsyncd
+
+edge-test: ## nginx, Caddy and Traefik with the settings of examples/edge before a daemon; skipped where one is not installed
+	EDGE=1 $(GO) test -run TestProxies -count=1 -v -timeout 5m ./cmd/crmsyncd
+
+trace-test: ## the binary with OpenTelemetry against a collector: spans, redaction, a collector that is dead
+	$(GO) vet -tags otel ./internal/trace/... ./internal/app ./cmd/crmsyncd
+	$(GO) test -tags otel -count=1 -timeout 5m ./internal/trace
+	$(GO) test -tags otel -run 'TestSpans|TestADeadCollector|TestTrac' -count=1 -timeout 5m ./cmd/crmsyncd
 
 acme-test: ## certificates from Let's Encrypt's own test server, pebble
 	$(GO) build -modfile=internal/tools/pebble.mod -o bin/pebble github.com/letsencrypt/pebble/v2/cmd/pebble

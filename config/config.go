@@ -45,11 +45,12 @@ type Settings struct {
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For is believed
 	TLS            TLS            // of Listen
 	AdminAccess    AdminAccess    // of Admin, where that is no socket file
+	Tracing        Tracing        // where spans go; a zero Endpoint: nowhere
 }
 
 // Defaults serve values that leave them out.
 type Defaults struct {
-	Country  string         `yaml:"country" doc:"country of numbers without country code, such as DE"`
+	Country  string         `yaml:"country" doc:"country of telephone numbers without country code, such as DE; its people write 1,234 or 1.234 € for what they mean"`
 	Timezone Timezone       `yaml:"timezone" doc:"time zone of times without one, such as Europe/Berlin; default UTC"`
 	Zone     *time.Location `yaml:"-"` // of Timezone, never nil
 }
@@ -115,7 +116,7 @@ type Log struct {
 // document is the file as it is written.
 type document struct {
 	Listen         string      `yaml:"listen" doc:"address for webhooks, host:port; default 127.0.0.1:8787"`
-	Admin          string      `yaml:"admin" doc:"address of the admin API and metrics: host:port on the loopback, or unix:/path; others only with admin_access; default 127.0.0.1:8788"`
+	Admin          string      `yaml:"admin" doc:"address of the dashboard, the admin API and metrics: host:port on the loopback, or unix:/path; others only with admin_access; default 127.0.0.1:8788"`
 	PublicURL      string      `yaml:"public_url" doc:"how senders reach this daemon, such as https://hooks.example.com; needed where a vendor signs the address or is told it, and a proxy in front hides it"`
 	DataDir        string      `yaml:"data_dir" doc:"folder of the ledger; default $STATE_DIRECTORY, else ./data"`
 	Mapping        string      `yaml:"mapping" doc:"file or folder of the rules; default mapping.yaml"`
@@ -131,6 +132,7 @@ type document struct {
 	TrustedProxies Networks    `yaml:"trusted_proxies" doc:"addresses of reverse proxies whose X-Forwarded-For is believed"`
 	TLS            TLS         `yaml:"tls" doc:"certificate of the public port; default: none, for a proxy with TLS in front"`
 	AdminAccess    AdminAccess `yaml:"admin_access" doc:"certificate and users of the admin side"`
+	Tracing        Tracing     `yaml:"tracing" doc:"collector that OpenTelemetry traces are sent to; wants a crmsyncd built with TAGS=otel"`
 	Ledger         Ledger      `yaml:"ledger" doc:"kind of ledger: bolt"`
 }
 
@@ -155,7 +157,8 @@ func defaults(env Env) document {
 			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048, PerAddress: 512,
 			HeaderTime: 5 * time.Second, BodyTime: 15 * time.Second, IdleTime: time.Minute, StoreTime: 4 * time.Second,
 		},
-		Log: Log{Level: "info", Format: "text"},
+		Log:     Log{Level: "info", Format: "text"},
+		Tracing: Tracing{Sample: 1},
 	}
 }
 
@@ -202,7 +205,7 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 	s := &Settings{
 		File: name, Dir: env.dir, Listen: doc.Listen, Admin: doc.Admin, DataDir: env.path(doc.DataDir), Mapping: env.path(doc.Mapping),
 		Sources: doc.Sources, Connectors: doc.Connectors, Defaults: doc.Defaults, Delivery: doc.Delivery, Retention: doc.Retention, Privacy: doc.Privacy, Reconcile: doc.Reconcile, Limits: doc.Limits, Log: doc.Log, TrustedProxies: doc.TrustedProxies,
-		TLS: doc.TLS, AdminAccess: doc.AdminAccess,
+		TLS: doc.TLS, AdminAccess: doc.AdminAccess, Tracing: doc.Tracing,
 	}
 	for _, bs := range [][]Block{s.Sources, s.Connectors} {
 		for i := range bs {
@@ -224,6 +227,7 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 	}
 	problems = append(problems, s.check(root)...)
 	problems = append(problems, s.checkEdge(root, env)...)
+	problems = append(problems, s.Tracing.check(root.Get("tracing"), env)...)
 	problems = append(problems, s.Reconcile.check(root, s.Sources, s.Connectors)...)
 	problems.Sort()
 	return s, problems.Told()

@@ -66,7 +66,8 @@ func TestReadFillsInDefaults(t *testing.T) {
 			Body: 8 << 20, InFlight: 512, Buffered: 256 << 20, Connections: 2048, PerAddress: 512,
 			HeaderTime: 5 * time.Second, BodyTime: 15 * time.Second, IdleTime: time.Minute, StoreTime: 4 * time.Second,
 		},
-		Log: config.Log{Level: "info", Format: "text"},
+		Log:     config.Log{Level: "info", Format: "text"},
+		Tracing: config.Tracing{Sample: 1},
 	}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)

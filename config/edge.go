@@ -1,6 +1,8 @@
 package config
 
 import (
+	"encoding/base64"
+	"errors"
 	"net"
 	"net/url"
 	"regexp"
@@ -37,6 +39,24 @@ type ACME struct {
 	Directory string   `yaml:"directory" doc:"where the CA takes orders; default: Let's Encrypt, whose terms you accept with acme:"`
 	CA        string   `yaml:"ca" doc:"file with the root certificates of a CA of your own, in PEM, by which the directory is proved"`
 	HTTP      string   `yaml:"http" doc:"address, such as :80, where the CA may look too; default: it looks at the public port alone, which it must reach as 443"`
+	EAB       *EAB     `yaml:"eab" doc:"what a CA gave by which it knows whose account the daemon makes; Let's Encrypt gives none"`
+}
+
+// EAB binds the account that is made at a CA to a customer of it: External
+// Account Binding of RFC 8555, 7.3.4.
+type EAB struct {
+	KID     string `yaml:"kid,required" doc:"id of the key, as the CA shows it"`
+	HMACKey Secret `yaml:"hmac_key,required" doc:"the key, as the CA shows it: base64"`
+}
+
+// Key is the key's bytes.
+func (e EAB) Key() ([]byte, error) {
+	text := strings.NewReplacer("+", "-", "/", "_", "=", "").Replace(strings.TrimSpace(e.HMACKey.Reveal()))
+	key, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(key) == 0 {
+		return nil, errors.New("it is no base64") // err may quote of it
+	}
+	return key, nil
 }
 
 // AdminAccess says who may ask the admin side over TCP. Without users only this
@@ -116,6 +136,11 @@ func (a *ACME) check(n *diag.Node, env Env) (ps diag.Problems) {
 	}
 	if a.HTTP != "" && !isAddress(a.HTTP) {
 		ps = append(ps, n.Get("http").Problem("wants an address and a port", "write it like :80"))
+	}
+	if at := n.Get("eab").Get("hmac_key"); a.EAB != nil && at != nil && !within(at, env.broken) && !within(at, env.stood) {
+		if _, err := a.EAB.Key(); err != nil {
+			ps = append(ps, unshown(at, "the key is not what a CA gives: "+err.Error(), "copy it whole from the CA's page, beside the id"))
+		}
 	}
 	return ps
 }

@@ -44,6 +44,31 @@ func TestACertificateOfLetsEncryptNeedsOnlyANameOfTheMachine(t *testing.T) {
 	}
 }
 
+func TestTheKeyOfACAsCustomerIsReadAsTheCAShowsIt(t *testing.T) {
+	t.Parallel()
+	for _, key := range []string{"_-8BAg", "/+8BAg==", "_-8BAg=="} { // RFC 4648, 5, as in RFC 8555; and as pages show it
+		s, problems := read(t, "tls: {acme: {domains: hooks.example.com, eab: {kid: a-customer, hmac_key: '"+key+"'}}}\n")
+		if problems != "" {
+			t.Fatalf("%s: %s", key, problems)
+		}
+		if got, err := s.TLS.ACME.EAB.Key(); err != nil || string(got) != "\xff\xef\x01\x02" || s.TLS.ACME.EAB.KID != "a-customer" {
+			t.Errorf("%s: got %x, %v", key, got, err)
+		}
+	}
+	if _, problems := read(t, "tls: {acme: {domains: hooks.example.com, eab: {kid: a-customer}}}\n"); !strings.Contains(problems, "hmac_key") {
+		t.Errorf("without a key: %q", problems)
+	}
+	const key = "not a key, but 0123456789 all the same"
+	if _, problems := read(t, "tls: {acme: {domains: hooks.example.com, eab: {kid: a-customer, hmac_key: '"+key+"'}}}\n"); problems == "" || strings.Contains(problems, "0123456789") {
+		t.Errorf("with what is no key: %q, want a problem that does not show it", problems)
+	}
+	e := env()
+	e.Offline = true
+	if _, problems := config.Read("c.yaml", []byte("tls: {acme: {domains: hooks.example.com, eab: {kid: a-customer, hmac_key: '${NOT_SET}'}}}\n"), e); len(problems) > 0 {
+		t.Errorf("a key that is not known offline: %v", problems)
+	}
+}
+
 func TestATokenThatIsNotKnownOfflineIsMissing(t *testing.T) {
 	t.Parallel()
 	e := env()

@@ -3,6 +3,9 @@ package connectors
 import (
 	"context"
 	"sync"
+	"sync/atomic"
+
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 )
 
 // Chunks cuts a list into parts of at most size.
@@ -51,7 +54,8 @@ func ChunksApart[T any](list []T, size int, key func(T) string) [][]T {
 }
 
 // Parallel runs do for every item, at most width at a time, and returns when
-// all are done.
+// all are done. A panic of one of them is raised again here, as *caught.Panic:
+// in a goroutine of its own it would end the process.
 func Parallel[T any](items []T, width int, do func(T)) {
 	if len(items) == 1 {
 		do(items[0])
@@ -59,14 +63,23 @@ func Parallel[T any](items []T, width int, do func(T)) {
 	}
 	var all sync.WaitGroup
 	turn := make(chan struct{}, width)
+	var panicked atomic.Pointer[caught.Panic]
 	for _, item := range items {
 		turn <- struct{}{}
 		all.Go(func() {
-			defer func() { <-turn }()
+			defer func() {
+				if p := caught.Of(recover()); p != nil {
+					panicked.Store(p)
+				}
+				<-turn
+			}()
 			do(item)
 		})
 	}
 	all.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(p)
+	}
 }
 
 // isolateBudget is the most requests that one refused batch is worth.

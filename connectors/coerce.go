@@ -16,7 +16,7 @@ import (
 // it shortened is noted.
 type Coercion struct {
 	Zone    *time.Location // of times without zone, and of the day that a time falls on; nil is UTC
-	Country string         // of numbers without country code: ISO 3166 code
+	Country string         // of telephone numbers without country code, and of 1,234, which means two numbers: ISO 3166 code
 	// AnyOption takes words that are no option of a select, for CRMs that make
 	// new options by themselves.
 	AnyOption bool
@@ -69,13 +69,15 @@ func (c Coercion) Coerce(f Field, v Value) (Coerced, *Error) {
 		}
 		return c.address(f, strings.TrimSpace(s))
 	case Number:
-		n, ok := AsNumber(v)
-		if !ok {
+		n, ok := c.Number(v)
+		if _, _, two := TwoReadings(v); !ok && two {
+			return Coerced{}, &Error{Kind: Invalid, Field: f.Name, Code: CodeValue, Message: Twofold}
+		} else if !ok {
 			return Coerced{}, Wrong(f, v, "a number such as 12 or 12.5")
 		}
 		return Coerced{Value: n}, nil
 	case Duration:
-		n, ok := asDuration(f, v)
+		n, ok := c.duration(f, v)
 		if !ok {
 			return Coerced{}, Wrong(f, v, "a duration: seconds, or text such as 90, 1:30 or 1h30m")
 		}

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/event"
 )
 
 // Connector writes to one CRM account. It is safe for concurrent use and keeps
@@ -108,6 +110,22 @@ type Change struct {
 	// restarts and replays, different for any other; ASCII without dots. ""
 	// where the change comes from no event.
 	Idempotency string
+	// Traces are those of the events that the change comes from. Carrying has
+	// requests pass them on.
+	Traces []event.Trace
+	// Told, where set, may be given the Result of a change that was applied in
+	// full as soon as that is known, before Write returns the same: what is told
+	// can be kept while the rest is under way. It is called at most once, from
+	// any goroutine, and does not block.
+	Told func(Result)
+}
+
+// Tell gives a Result that is final to Told, where it is set and nothing went
+// wrong.
+func (c *Change) Tell(r *Result) {
+	if c.Told != nil && r.Err == nil && r.ID != "" {
+		c.Told(*r)
+	}
 }
 
 // Link ties the changed record to another one.

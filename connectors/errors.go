@@ -90,6 +90,24 @@ func (e *Error) Error() string {
 	return b.String()
 }
 
+// Codes of errors of a change that an earlier attempt may have made, and that
+// cannot be looked for, now or ever.
+const (
+	CodeNoKey   = "NO_KEY"          // it has nothing by which to find it
+	CodeTooMany = "TOO_MANY"        // there is too much to look through
+	CodeUnseen  = "CALL_LOG_UNSEEN" // the account does not list it
+)
+
+// Unseekable reports whether e says that a record cannot be looked for which an
+// earlier attempt may have made.
+func (e *Error) Unseekable() bool {
+	switch e.Code {
+	case CodeNoKey, CodeTooMany, CodeUnseen:
+		return true
+	}
+	return false
+}
+
 // Unwrap returns the cause.
 func (e *Error) Unwrap() error { return e.Err }
 

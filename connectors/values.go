@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/crmsyncd/crmsyncd/event"
 )
 
 // AsText gives a value as text; times with their zone, lists with commas.
@@ -39,71 +37,6 @@ func AsText(v Value, zone *time.Location) (string, bool) {
 	}
 	n, ok := AsNumber(v)
 	return n.String(), ok
-}
-
-// The ways in which people write numbers. A single separator with three digits
-// behind it may group them or begin the decimals: 1.234 is read as the decimals
-// that programs mean by it, 1,234 is no number.
-var (
-	decimal = regexp.MustCompile(`^[+-]?[0-9]{1,300}(\.[0-9]{1,300})?$`)
-	german  = regexp.MustCompile(`^[+-]?([0-9]{1,3}(\.[0-9]{3}){1,10},[0-9]{1,20}|[0-9]{1,3}(\.[0-9]{3}){2,10}|[0-9]{1,300},([0-9]{1,2}|[0-9]{4,20})|0,[0-9]{3})$`)
-	english = regexp.MustCompile(`^[+-]?([0-9]{1,3}(,[0-9]{3}){1,10}\.[0-9]{1,20}|[0-9]{1,3}(,[0-9]{3}){2,10})$`)
-	money   = regexp.MustCompile(`^(?:EUR|USD|GBP|CHF|[€$£])?[\s\x{a0}\x{202f}]*([+-]?[0-9].*?)[\s\x{a0}\x{202f}]*(?:EUR|USD|GBP|CHF|[€$£])?$`)
-)
-
-// AsNumber gives a value as a plain decimal. Text is a number if it is written
-// as one, in the German or the English way: 1234.5, 1.234,50 and 1,234.50, also
-// beside the sign of a currency.
-func AsNumber(v Value) (json.Number, bool) {
-	switch v := v.(type) {
-	case int:
-		return json.Number(strconv.Itoa(v)), true
-	case int64:
-		return json.Number(strconv.FormatInt(v, 10)), true
-	case float64:
-		return floatNumber(v)
-	case event.Seconds:
-		return floatNumber(float64(v))
-	case json.Number:
-		return AsNumber(v.String())
-	case string:
-		return textNumber(v)
-	}
-	return "", false
-}
-
-func textNumber(text string) (json.Number, bool) {
-	s := strings.TrimSpace(text)
-	if m := money.FindStringSubmatch(s); len(s) <= 400 && m != nil {
-		s = m[1]
-	}
-	switch {
-	case decimal.MatchString(s):
-	case german.MatchString(s):
-		s = strings.Replace(strings.ReplaceAll(s, ".", ""), ",", ".", 1)
-	case english.MatchString(s):
-		s = strings.ReplaceAll(s, ",", "")
-	default:
-		return "", false
-	}
-	s = strings.TrimPrefix(s, "+")
-	sign := ""
-	if strings.HasPrefix(s, "-") {
-		sign, s = "-", s[1:]
-	}
-	// JSON allows no leading zeros.
-	s = strings.TrimLeft(s, "0")
-	if s == "" || s[0] == '.' {
-		s = "0" + s
-	}
-	return json.Number(sign + s), true
-}
-
-func floatNumber(f float64) (json.Number, bool) {
-	if math.IsNaN(f) || math.IsInf(f, 0) {
-		return "", false
-	}
-	return json.Number(strconv.FormatFloat(f, 'f', -1, 64)), true
 }
 
 // AsBool gives a value as true or false; of text, the words that people use.
@@ -189,12 +122,12 @@ func unix(f float64) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// asDuration gives a number in the field's unit, which may be negative. Plain
+// duration gives a number in the field's unit, which may be negative. Plain
 // numbers are seconds.
-func asDuration(f Field, v Value) (json.Number, bool) {
-	n, ok := AsNumber(v)
-	if text, isText := v.(string); isText && (!ok || strings.ContainsAny(text, "€$£") || strings.ContainsFunc(text, unicode.IsLetter)) {
-		n, ok = lengthOf(strings.TrimSpace(text))
+func (c Coercion) duration(f Field, v Value) (json.Number, bool) {
+	n, ok := c.Number(v)
+	if text, isText := v.(string); isText && (!ok || strings.ContainsFunc(text, unicode.IsLetter) || priced(text)) {
+		n, ok = AsLength(text)
 	}
 	if !ok {
 		return "", false
@@ -209,13 +142,24 @@ func asDuration(f Field, v Value) (json.Number, bool) {
 	return n, true
 }
 
-var stopwatch = regexp.MustCompile(`^([0-9]{1,6}:)?[0-9]{1,6}:[0-5]?[0-9]$`)
+var (
+	stopwatch = regexp.MustCompile(`^(?:[0-9]{1,6}:[0-5]?[0-9]|[0-9]{1,6}):[0-5]?[0-9]$`)
+	wholeDays = regexp.MustCompile(`^(-?)([0-9]{1,6})d(.*)$`)
+)
 
-// lengthOf gives the seconds of 1:30, 0:01:30 or 1h30m, as the function seconds
-// of rules reads them.
-func lengthOf(s string) (json.Number, bool) {
-	if d, err := time.ParseDuration(strings.ReplaceAll(s, " ", "")); err == nil {
-		return floatNumber(d.Seconds())
+// AsLength gives the seconds of a length of time that is written as 1:30, 0:01:30,
+// 1h30m or 2d12h; a day has 24 hours. Numbers without a unit are none of it.
+func AsLength(s string) (json.Number, bool) {
+	s = strings.ReplaceAll(s, " ", "")
+	days := 0
+	if m := wholeDays.FindStringSubmatch(s); m != nil {
+		days, _ = strconv.Atoi(m[1] + m[2])
+		if s = m[1] + m[3]; m[3] == "" {
+			s = "0s"
+		}
+	}
+	if d, err := time.ParseDuration(s); err == nil {
+		return floatNumber(float64(days)*86400 + d.Seconds())
 	}
 	if !stopwatch.MatchString(s) {
 		return "", false

@@ -19,7 +19,7 @@ import (
 var (
 	rulesKey    = regexp.MustCompile(`(?m)^rules:`)
 	versionKey  = regexp.MustCompile(`(?m)^version:`)
-	settingsKey = regexp.MustCompile(`(?m)^(listen|admin|data_dir|mapping|sources|connectors|defaults|delivery|retention|privacy|reconcile|limits|log|trusted_proxies|tls|admin_access|ledger):`)
+	settingsKey = regexp.MustCompile(`(?m)^(listen|admin|data_dir|mapping|sources|connectors|defaults|delivery|retention|privacy|reconcile|limits|log|trusted_proxies|tls|admin_access|tracing|ledger):`)
 )
 
 // TestExamples reads every example in YAML as the daemon would.

@@ -56,8 +56,10 @@ var generators = map[string]func(*testing.T) string{
 
 	"settings privacy":     structTable(config.Privacy{}),
 	"settings log":         structTable(config.Log{}),
+	"settings tracing":     structTable(config.Tracing{}),
 	"settings tls":         structTable(config.TLS{}),
 	"settings acme":        structTable(config.ACME{}),
+	"settings eab":         structTable(config.EAB{}),
 	"settings admin":       structTable(config.AdminAccess{}),
 	"settings admin user":  structTable(config.AdminUser{}),
 	"settings access":      structTable(config.Access{}),
@@ -269,7 +271,7 @@ func settingsTable(t *testing.T) string {
 	if err := json.Unmarshal(config.JSONSchema(app.SourceTypes(), app.ConnectorTypes()), &s); err != nil {
 		t.Fatal(err)
 	}
-	return propertyTable(t, s.Properties, []string{"listen", "public_url", "admin", "data_dir", "mapping", "sources", "connectors", "defaults", "delivery", "retention", "privacy", "reconcile", "limits", "log", "trusted_proxies", "tls", "admin_access", "ledger"})
+	return propertyTable(t, s.Properties, []string{"listen", "public_url", "admin", "data_dir", "mapping", "sources", "connectors", "defaults", "delivery", "retention", "privacy", "reconcile", "limits", "log", "trusted_proxies", "tls", "admin_access", "tracing", "ledger"})
 }
 
 // split takes "what it is; default x" apart.

@@ -76,7 +76,12 @@ func (c *compiler) compile(n ast.Node) operand {
 		}
 		return c.call(id.Value, n.Arguments, from)
 	case *ast.BuiltinNode:
-		return bad(n.Name+" with a condition is not supported", "use first, last, join, count, or the operators in and contains")
+		hint := "use first, last, join, count, or the operators in and contains"
+		if other := otherNames[strings.ToLower(n.Name)]; other != "" {
+			hint = "use " + other
+		}
+		o := bad(n.Name+" is not known here", hint)
+		return o
 	case *ast.SliceNode:
 		return bad("slices [a:b] are not supported", "use first(…), last(…) or truncate(…)")
 	case *ast.VariableDeclaratorNode:
@@ -115,7 +120,9 @@ func (c *compiler) wantCondition(o operand, what string) {
 		return
 	}
 	hint := ""
-	if o.path != "" {
+	if _, isText := o.literal.(string); isText {
+		hint = `compare each of several words, or all at once: call.status in ["busy", "voicemail"]`
+	} else if o.path != "" {
 		hint = "write " + o.path + " != nil to ask whether it is there"
 	}
 	c.problem(o.from, o.to, what+" must be true or false, not "+o.kinds.String(), hint)
@@ -149,7 +156,7 @@ func (c *compiler) array(n *ast.ArrayNode) operand {
 		return list
 	}}
 	if constant {
-		o.literal = o.run(newEnv(nil, c.zone))
+		o.literal = o.run(newEnv(nil, c.zone, c.country))
 		if words, ok := o.literal.([]any); ok {
 			o.run = func(*env) any { return words }
 		}
@@ -173,15 +180,20 @@ func (c *compiler) notPlain(o operand) {
 // field compiles the text of a field: a formula of one of the wanted kinds, a
 // text with {{ }} or a plain scalar. The last keeps its type.
 func (s *scope) field(node *diag.Node, want kinds) (*formula, diag.Problems) {
-	switch {
-	case isFormula(node):
+	if isFormula(node) {
 		return s.formula(node, want)
-	case strings.Contains(node.Value, "{{"):
-		return s.text(node)
+	}
+	cut := lostToComment(node)
+	if strings.Contains(node.Value, "{{") {
+		f, ps := s.text(node)
+		return f, append(ps, cut...)
 	}
 	f := &formula{source: node.Value, node: node, constant: true}
 	v, k := scalar(node)
 	f.run, f.kinds = func(*env) any { return v }, k
+	if cut != nil {
+		return f, cut
+	}
 	if k == kText && !node.Quoted && meansFormula(node) {
 		_, _ = s.compile(node, 0, node.Value) // for the tables that it means to use
 		p := node.Problem("this is plain text, not the value of "+strings.TrimSpace(node.Value), "write ="+strings.TrimSpace(node.Value)+" for the value, or quotes for the text")
@@ -197,6 +209,27 @@ func (s *scope) field(node *diag.Node, want kinds) (*formula, diag.Problems) {
 	}
 	return f, nil
 }
+
+// lostToComment warns of a text of which YAML takes the end for a comment, as in
+// Order #{{ raw.id }} and Ticket #12: comments have a blank behind their #.
+func lostToComment(node *diag.Node) diag.Problems {
+	if node.Quoted || node.File == nil {
+		return nil
+	}
+	line := node.File.Line(node.Line)
+	rest, found := strings.CutPrefix(column(line, node.Column), node.Value)
+	if !found || node.Value == "" || !meantAsText.MatchString(rest) {
+		return nil
+	}
+	at := node.Column + utf8.RuneCountInString(node.Value) + strings.Index(rest, "#")
+	return diag.Problems{{
+		Pos: diag.Pos{File: node.File.Name, Line: node.Line, Column: at}, Width: utf8.RuneCountInString(strings.TrimSpace(rest)), Line: line, Severity: diag.Warning,
+		Message: "a # after a blank begins a comment: the text ends before it", Hint: "put the whole value in quotes",
+	}}
+}
+
+// meantAsText is what follows a value that somebody went on writing.
+var meantAsText = regexp.MustCompile(`^ +#(?:\S.*\{\{|\{\{|[0-9])|^ +#.*\{\{.*\}\}`)
 
 // otherBraces is how other programs write what is to be filled in.
 var otherBraces = regexp.MustCompile(`[$#]?(?:\{|\[|<|%) *([a-z]+(?:\.[a-z_]+)+) *(?:\}|\]|>|%)`)

@@ -143,7 +143,7 @@ func covers(later, earlier *rule) bool {
 
 // idleKeys warns of what a record asks for and cannot have.
 func (r *reader) idleKeys(rec *record, n *diag.Node) {
-	if many := n.Get("on_many"); many != nil && len(rec.match) == 0 {
+	if many := n.Get("on_many"); many != nil && len(rec.match) == 0 && n.Get("match") == nil {
 		r.doubt(many, "on_many has no effect: nothing is looked up without match", "leave it out")
 	}
 	folded := map[string]*field{}
@@ -157,7 +157,7 @@ func (r *reader) idleKeys(rec *record, n *diag.Node) {
 		folded[low] = f
 		if f.when != IfAlways && f.name == connectors.ID {
 			r.doubt(at, "if has no effect on $id, which is never written", "leave it out")
-		} else if f.when != IfAlways && len(rec.match) == 0 {
+		} else if f.when != IfAlways && len(rec.match) == 0 && n.Get("match") == nil {
 			r.doubt(at, fmt.Sprintf("if: %s has no effect: without match the record is a new one at every event", f.when), "leave it out, or add match:")
 		}
 		if f.clear && f.value.constant && f.value.kinds != 0 {

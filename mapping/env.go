@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
 )
 
@@ -118,9 +119,10 @@ type env struct {
 	values []any          // of the fields of the record being planned
 	args   []any          // of the functions being called
 	zone   *time.Location
-	work   int      // bytes built by the running formula
-	fault  *fault   // of the running formula
-	reads  *[]Input // what the running formula read; nil: not asked for
+	home   connectors.Coercion // reads numbers as a field would
+	work   int                 // bytes built by the running formula
+	fault  *fault              // of the running formula
+	reads  *[]Input            // what the running formula read; nil: not asked for
 }
 
 type slot struct {
@@ -134,11 +136,11 @@ type fault struct {
 	message string
 }
 
-func newEnv(ev *event.Event, zone *time.Location) *env {
+func newEnv(ev *event.Event, zone *time.Location, country string) *env {
 	if zone == nil {
 		zone = time.UTC
 	}
-	return &env{ev: ev, slots: make([]slot, len(leaves())), zone: zone}
+	return &env{ev: ev, slots: make([]slot, len(leaves())), zone: zone, home: connectors.Coercion{Country: country}}
 }
 
 func (e *env) leaf(l leaf) any {

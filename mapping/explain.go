@@ -95,7 +95,7 @@ func (r *Rules) Explain(ev *event.Event) []Explanation {
 	out := make([]Explanation, 0, len(r.rules))
 	for _, u := range r.rules {
 		x := Explanation{Rule: u.name, Pos: u.pos.String(), Connector: u.to, Shadow: u.shadow}
-		e := newEnv(ev, r.zone)
+		e := newEnv(ev, r.zone, r.country)
 		if x.Why = u.against(ev); x.Why == "" {
 			u.explainWhen(e, &x)
 		}

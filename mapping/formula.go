@@ -13,6 +13,7 @@ import (
 	"github.com/expr-lang/expr/parser"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
@@ -53,8 +54,8 @@ type formula struct {
 func (f *formula) eval(e *env) (v any, err *fault) {
 	e.work, e.fault = 0, nil
 	defer func() {
-		if r := recover(); r != nil {
-			v, err = nil, &fault{message: "the formula cannot be evaluated; please report this as a bug"}
+		if p := caught.Of(recover()); p != nil {
+			v, err = nil, &fault{message: "the formula cannot be evaluated; please report this as a bug: " + p.What + " at " + p.Place()}
 		}
 	}()
 	v = f.run(e)
@@ -156,7 +157,9 @@ var (
 	unexpected = regexp.MustCompile(`^unexpected token (\w+)(?:\("(.*)"\))?$`)
 	mixed      = regexp.MustCompile(`^Operator \((.+)\) and coalesce`)
 	badNumber  = regexp.MustCompile(`^bad number syntax: "(.+)"$`)
-	badChar    = regexp.MustCompile(`^unrecognized character: (U\+\w+)(?: '(.*)')?`)
+	// countedUnit is a length of time as seconds(…) reads it.
+	countedUnit = regexp.MustCompile(`^[0-9]+[smhd]$`)
+	badChar     = regexp.MustCompile(`^unrecognized character: (U\+\w+)(?: '(.*)')?`)
 )
 
 // syntax says in plain words what the parser stumbled over.
@@ -210,6 +213,14 @@ func (c *compiler) syntax(err error) {
 		c.problem(from, to, "a function with a condition lacks something", "filter, map and the like are not supported")
 	case badNumber.MatchString(m):
 		x := badNumber.FindStringSubmatch(m)
+		if strings.HasPrefix(x[1], ".") {
+			c.problem(max(0, to-utf8.RuneCountInString(x[1])), to, "a number is no name", "items of a list are counted in brackets from 0 on: raw.items[0].sku")
+			return
+		}
+		if unit := countedUnit.FindStringSubmatch(x[1]); unit != nil {
+			c.problem(max(0, to-utf8.RuneCountInString(x[1])), to, x[1]+" is no number", fmt.Sprintf("write seconds(%q) for a length of time", x[1]))
+			return
+		}
 		c.problem(max(0, to-utf8.RuneCountInString(x[1])), to, x[1]+" is no number", "write numbers alone, durations in seconds: 60, or seconds(\"1h30m\"); text in quotes")
 	case strings.HasPrefix(m, "a map key must be"):
 		hint := bracesHint
@@ -223,10 +234,16 @@ func (c *compiler) syntax(err error) {
 }
 
 func (c *compiler) unexpectedToken(kind, text string, from, to int) {
+	number := countBefore.FindString(c.upTo(from))
 	switch {
 	case kind == "EOF":
 		hint := "is a closing bracket missing?"
-		if c.commented() {
+		source := strings.TrimSpace(c.source())
+		if m := piped.FindStringSubmatch(source); m != nil {
+			hint = "a function stands before its value: " + m[2] + "(" + m[1] + ")"
+		} else if half := strings.ReplaceAll(source, "??", ""); strings.Contains(half, "?") && !strings.Contains(half, ":") {
+			hint = "a condition has two values: condition ? value : other value; nil is nothing"
+		} else if c.commented() {
 			hint = "a # after a blank begins a comment; put the whole value in quotes"
 		}
 		c.problem(max(c.length-1, 0), c.length, "the formula ends too early", hint)
@@ -242,12 +259,22 @@ func (c *compiler) unexpectedToken(kind, text string, from, to int) {
 		c.problem(from, to, "a third = in a comparison", "compare with ==")
 	case text == "," && isDigit(c.before(from)) && isDigit(c.before(to+1)):
 		c.problem(from, to, "a comma in a number", "write decimals with a point, such as 1.5")
+	case text == "," && strings.Count(c.source(), ")") > strings.Count(c.source(), "("):
+		c.problem(from, to, ", is not expected here", "a bracket closes before it that was not opened, or too early")
+	case text == "," && !strings.Contains(c.upTo(from), "(") && !strings.Contains(c.upTo(from), "["):
+		c.problem(from, to, ", is not expected here", "join conditions with && or ||, text with +; a list stands in [ ]")
 	case text == "=":
 		c.problem(from, to, "a single = within the formula", "compare with ==; formulas cannot assign")
 	case strings.HasPrefix(c.node.Value, "={"):
 		c.problem(from, to, "braces are not known in formulas", bracesHint)
 	case text == "&" || text == "and":
 		c.problem(from, to, text+" is not expected here", `join text with +, conditions with &&`)
+	case unitOfTime[strings.ToLower(text)] != "" && number != "":
+		c.problem(from-len(number)-1, to, number+" "+text+" is no length of time in formulas", fmt.Sprintf("write seconds(%q)", number+unitOfTime[strings.ToLower(text)]))
+	case kind == "Operator" && text == "*" && c.before(from) == "[" && c.before(to+1) == "]", text == "]" && c.before(from) == "[":
+		c.problem(from, to, "["+strings.Trim(text, "]")+"] is not known in formulas", "the path alone is the list of all: raw.items.sku; the first is raw.items[0].sku")
+	case kind == "Identifier" && c.before(from) == " " && c.broken(text) != "":
+		c.problem(from, to, text+" is not expected here", c.broken(text))
 	case text == ")" || text == "]" || text == "}":
 		c.problem(from, to, text+" closes a bracket that was not opened", "")
 	case text == ";" && ifOfSheets.MatchString(c.node.Value):
@@ -257,6 +284,52 @@ func (c *compiler) unexpectedToken(kind, text string, from, to int) {
 	default:
 		c.problem(from, to, text+" is not expected here", "is an operator, a comma or a quote missing before it?")
 	}
+}
+
+var (
+	// piped is how other programs have a function follow its value.
+	piped = regexp.MustCompile(`^([^|]+?) *\| *([a-z]+)$`)
+	// countBefore is a number before a word; pathBefore is a path there.
+	countBefore = regexp.MustCompile(`[0-9]+$`)
+	pathBefore  = regexp.MustCompile(`([a-z]+(?:\.[A-Za-z_]+)+)$`)
+)
+
+// unitOfTime are words for units, and how seconds(…) reads them.
+var unitOfTime = map[string]string{
+	"second": "s", "seconds": "s", "sec": "s", "sekunden": "s", "minute": "m", "minutes": "m", "min": "m", "minuten": "m",
+	"hour": "h", "hours": "h", "stunde": "h", "stunden": "h", "day": "d", "days": "d", "tag": "d", "tage": "d", "tagen": "d",
+}
+
+// source is the formula as it is written.
+func (c *compiler) source() string {
+	runes := []rune(c.node.Value)
+	return string(runes[min(c.offset, len(runes)):min(c.offset+c.length, len(runes))])
+}
+
+// upTo is what stands before a place of the formula, without blanks behind it.
+func (c *compiler) upTo(from int) string {
+	runes := []rune(c.source())
+	return strings.TrimRight(string(runes[:max(0, min(from, len(runes)))]), " ")
+}
+
+// broken is the mend of a name that has a blank in it, the rest of which is a
+// word.
+func (c *compiler) broken(word string) string {
+	from := strings.LastIndex(c.source(), " "+word)
+	if from < 0 {
+		return ""
+	}
+	path := pathBefore.FindString(strings.TrimRight(c.source()[:from], " "))
+	if joined := strings.ToLower(path + "_" + word); path != "" && lookedUp(joined) {
+		return "did you mean " + joined + "?"
+	}
+	for _, open := range []string{"raw.", "call.outcome.", "call.analysis.", "call.collected.", "call.answers.", "contact.details."} {
+		if strings.HasPrefix(path, open) {
+			dot := strings.LastIndex(path, ".")
+			return fmt.Sprintf("a name with a blank in it stands in brackets and quotes: %s[%q]", path[:dot], path[dot+1:]+" "+word)
+		}
+	}
+	return ""
 }
 
 // otherSigns are what other languages write, and what it is here.

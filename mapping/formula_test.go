@@ -167,7 +167,7 @@ func TestMissingIsNeverAnErrorAndSpreads(t *testing.T) {
 func TestEveryPathReadsWhatEventValuesSays(t *testing.T) {
 	t.Parallel()
 	ev := finished()
-	e := newEnv(ev, nil)
+	e := newEnv(ev, nil, "")
 	for path, l := range leaves() {
 		var want any = ev.Values()
 		for name := range strings.SplitSeq(path, ".") {
@@ -215,7 +215,7 @@ func TestTextsAreFilledIn(t *testing.T) {
 			if len(ps) > 0 {
 				t.Fatal(ps)
 			}
-			v, _ := f.eval(newEnv(finished(), s.zone))
+			v, _ := f.eval(newEnv(finished(), s.zone, ""))
 			if got, _ := v.(string); got != c.want {
 				t.Errorf("got %q, want %q", got, c.want)
 			}
@@ -338,7 +338,7 @@ func TestFormulasThatPassTheCheckNeverFailOnAnyEvent(t *testing.T) {
 			ev.Call.Outcome = rapid.MapOfN(rapid.SampledFrom([]string{"a", "b"}), anyValue(3), 0, 2).Draw(t, "outcome")
 			ev.Raw = []byte(rapid.SampledFrom([]string{"", "null", "[]", "1", `{"a":{"b":[1,{"c":null}]}}`, `{"a":"x"}`, `[[{"a":1}]]`, "{", `{"a":1e400}`}).Draw(t, "raw"))
 		}
-		v, fault := f.eval(newEnv(ev, time.UTC))
+		v, fault := f.eval(newEnv(ev, time.UTC, ""))
 		if fault != nil {
 			t.Fatalf("%s: %s", source, fault.message)
 		}

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"fmt"
 	"strings"
 	"sync"
@@ -62,10 +64,11 @@ func functionNamed(name string) (function, bool) {
 // words that people know from other tools, and what they are called here.
 var otherNames = map[string]string{
 	"if": "the operator condition ? a : b", "ifs": "the operator condition ? a : b", "coalesce": "default or the operator ??", "concat": "the operator +",
-	"len": "count", "length": "count", "size": "count", "substring": "truncate", "left": "truncate", "now": "event.received_at", "today": "event.received_at",
+	"len": "count", "length": "count", "size": "count", "substring": "left", "mid": "left", "slice": "left", "now": "event.received_at", "today": "event.received_at",
 	"string": "text", "str": "text", "int": "number", "float": "number", "lookup": "table", "vlookup": "table", "capitalize": "title", "proper": "title",
 	"tolower": "lower", "toupper": "upper", "strip": "trim", "format": "date", "contains": "the operator contains", "starts_with": "the operator startsWith",
 	"ends_with": "the operator endsWith", "isempty": "== nil", "isblank": "== nil", "concatenate": "the operator +", "textjoin": "join", "iferror": "default", "ifna": "default", "xlookup": "table",
+	"random": "pick", "roundrobin": "pick", "round_robin": "pick", "choose": "pick", "map": "the path alone: raw.items.sku is the list of all", "filter": "the operators in and contains",
 	"isnull": "== nil", "exists": "!= nil", "sum": "the operator +",
 }
 
@@ -151,6 +154,9 @@ func (c *compiler) checkArguments(f function, args []operand, self operand) bool
 		}
 		hint := "write " + f.Signature
 		switch {
+		case i > 0 && strings.Contains(f.Signature, "["):
+		case want&kDuration != 0 && a.kinds == kTime:
+			hint = "a length of time is the difference of two times, such as call.ended_at - call.started_at"
 		case want&kText != 0 && a.kinds == kList:
 			hint = "write join(…) around it"
 		case want&kText != 0:
@@ -203,10 +209,35 @@ func choosing() []function {
 			params:   []kinds{kText, kScalar, kScalar}, required: 2, bind: bindTable,
 		},
 		{
+			Function: Function{"pick", "pick(key, one, other, …)", "one of the others, always the same for the same key: shares contacts out evenly among people", `pick(contact.id, "anna@example.com", "ben@example.com")`, "anna@example.com"},
+			params:   []kinds{kScalar, kAny, kAny}, required: 2, variadic: true,
+			bind: func(c *compiler, args []operand, _ operand) (runner, kinds) {
+				var k kinds
+				for _, a := range args[1:] {
+					k |= a.kinds
+				}
+				return pick, k
+			},
+		},
+		{
 			Function: Function{"phone", "phone(number[, \"DE\"])", "the telephone number as +49…; missing if it is none. The country is that of numbers without +", `phone("030 23125017", "DE")`, "+493023125017"},
 			params:   []kinds{kText | kNumber, kText}, required: 1, result: kText, bind: bindPhone,
 		},
 	}
+}
+
+// pick goes by a hash of the key, as nothing is counted from one event to the
+// next: a replay picks the same, and so do several daemons.
+func pick(e *env, _ int, args []any) any {
+	var all []any
+	for _, a := range args[1:] {
+		all = append(all, asList(a)...)
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	sum := sha256.Sum256([]byte(toScalarText(args[0], e.zone)))
+	return normal(all[binary.BigEndian.Uint64(sum[:8])%uint64(len(all))])
 }
 
 func firstPresent(_ *env, _ int, args []any) any {

@@ -107,7 +107,7 @@ func extreme(sign int) runner {
 		consider := func(v any) {
 			switch x := v.(type) {
 			case string:
-				f, ok := parseNumber(x)
+				f, ok := parseNumber(x, e.home)
 				if !ok {
 					return
 				}
@@ -119,7 +119,7 @@ func extreme(sign int) runner {
 				best = v
 				return
 			}
-			if order, ok := compare(v, best, e.zone); ok && order == sign {
+			if order, ok := e.compare(v, best); ok && order == sign {
 				best = v
 			}
 		}

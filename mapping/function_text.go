@@ -24,6 +24,7 @@ func textFunctions() []function {
 		{Function: Function{"trim", "trim(text)", "the text without blanks around it", `trim("  Erika ")`, "Erika"}, params: []kinds{anyText}, required: 1, result: kText, run: onText(strings.TrimSpace)},
 		{Function: Function{"title", "title(text)", "each word with a capital letter, the rest small", `title("erika MUSTERMANN-meier")`, "Erika Mustermann-Meier"}, params: []kinds{anyText}, required: 1, result: kText, run: onText(title)},
 		{Function: Function{"truncate", "truncate(text, length)", "the text cut to that many characters, the last of them … where it was longer", `truncate("a long summary", 7)`, "a long…"}, params: []kinds{anyText, kNumber}, required: 2, result: kText, run: truncate},
+		{Function: Function{"left", "left(text, length)", "the first characters of the text", `left("10115 Berlin", 2)`, "10"}, params: []kinds{anyText, kNumber}, required: 2, result: kText, run: left},
 		{Function: Function{"replace", "replace(text, old, new)", "the text with every old replaced by new", `replace("a-b-c", "-", " ")`, "a b c"}, params: []kinds{anyText, anyText, anyText}, required: 3, result: kText, run: replace},
 		{Function: Function{"text", "text(value)", "any value as text: times in ISO, durations in seconds, lists with commas", `text(call.duration)`, "120"}, params: []kinds{kAny}, required: 1, result: kText, run: func(e *env, at int, args []any) any { return e.built(e.text(args[0], at), at) }},
 		{Function: Function{"json", "json(value)", "any value as JSON, also groups such as contact", `json(call.topics)`, `["solar","storage"]`}, params: []kinds{kAny | kObject}, required: 1, result: kText, run: toJSONText},
@@ -59,7 +60,7 @@ func title(s string) string {
 
 func truncate(e *env, at int, args []any) any {
 	s := toScalarText(args[0], e.zone)
-	f, ok := number(args[1])
+	f, ok := e.number(args[1])
 	if !ok || f < 0 {
 		return nil
 	}
@@ -80,6 +81,24 @@ func truncate(e *env, at int, args []any) any {
 		}
 	}
 	return e.built(strings.TrimRightFunc(s[:i], unicode.IsSpace)+"…", at)
+}
+
+// left is truncate without a mark that something is missing: the beginning of a
+// postcode, say.
+func left(e *env, _ int, args []any) any {
+	s := toScalarText(args[0], e.zone)
+	f, ok := e.number(args[1])
+	if !ok || f < 1 {
+		return nil
+	}
+	n := 0
+	for i := range s {
+		if float64(n) >= f {
+			return s[:i]
+		}
+		n++
+	}
+	return s
 }
 
 func replace(e *env, at int, args []any) any {
@@ -176,15 +195,8 @@ func tagStart(b byte) bool {
 
 func bindPhone(c *compiler, args []operand, _ operand) (runner, kinds) {
 	country := c.country
-	if len(args) > 1 {
-		if code, ok := args[1].literal.(string); ok && !knownCountry(code) {
-			hint := `write two letters, such as "DE"`
-			if near := diag.Country(code); near != "" {
-				hint = fmt.Sprintf("did you mean %q?", near)
-			}
-			c.problem(args[1].from, args[1].to, "unknown country "+code, hint)
-			return nil, kText
-		}
+	if len(args) > 1 && !c.knownCountry(args[1]) {
+		return nil, kText
 	}
 	return func(e *env, _ int, args []any) any {
 		region := country
@@ -193,6 +205,20 @@ func bindPhone(c *compiler, args []operand, _ operand) (runner, kinds) {
 		}
 		return phone(toScalarText(args[0], e.zone), region)
 	}, kText
+}
+
+// knownCountry reports whether a country that is written out is one.
+func (c *compiler) knownCountry(o operand) bool {
+	code, ok := o.literal.(string)
+	if !ok || knownCountry(code) {
+		return true
+	}
+	hint := `write two letters, such as "DE"`
+	if near := diag.Country(code); near != "" {
+		hint = fmt.Sprintf("did you mean %q?", near)
+	}
+	c.problem(o.from, o.to, "unknown country "+code, hint)
+	return false
 }
 
 func knownCountry(code string) bool {

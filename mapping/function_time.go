@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
@@ -15,12 +16,12 @@ func timeFunctions() []function {
 	return []function{
 		{Function: Function{"date", "date(time[, \"DD.MM.YYYY HH:mm\"[, zone]])", "the time as text, YYYY-MM-DD unless a form is given, in the zone of the settings unless one is given", `date(call.started_at, "DD.MM.YYYY HH:mm")`, "04.03.2026 09:30"}, params: []kinds{kTime | kText | kNumber, kText, kText}, required: 1, result: kText, bind: bindDate},
 		{Function: Function{"time", "time(value[, zone])", "a time read from text (ISO, or 31.12.2026 14:30) or from seconds or milliseconds since 1970", `time("2026-03-04 09:30")`, "2026-03-04T09:30:00Z"}, params: []kinds{kTime | kText | kNumber, kText}, required: 1, result: kTime, bind: bindTime},
-		{Function: Function{"seconds", "seconds(value)", "a duration read from a number of seconds or from text such as 90, 1:30 or 1h30m", `call.started_at + seconds("1h")`, "2026-03-04T10:30:00Z"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kDuration, run: toSeconds},
-		{Function: Function{"minutes", "minutes(duration)", "the duration in minutes, as a number", `minutes(call.duration)`, "2"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kNumber, run: toMinutes},
-		{Function: Function{"number", "number(value)", "a number read from text; true is 1, a duration its seconds", `number("80,5") * 2`, "161"}, params: []kinds{kText | kNumber | kBool | kDuration}, required: 1, result: kNumber, run: toNumber},
+		{Function: Function{"seconds", "seconds(value)", "a duration read from a number of seconds or from text such as 90, 1:30, 1h30m or 2d", `call.started_at + seconds("1h")`, "2026-03-04T10:30:00Z"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kDuration, bind: bindLength(toSeconds, kDuration)},
+		{Function: Function{"minutes", "minutes(duration)", "the duration in minutes, as a number", `minutes(call.duration)`, "2"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kNumber, bind: bindLength(toMinutes, kNumber)},
+		{Function: Function{"number", "number(value[, \"DE\"])", "a number read from text; true is 1, a duration its seconds. The country says whether 1.234 and 1,234 have decimals", `number("1.234,50 €") * 2`, "2469"}, params: []kinds{kText | kNumber | kBool | kDuration, kText}, required: 1, result: kNumber, bind: bindNumber},
 		{Function: Function{"round", "round(number[, digits])", "the number rounded, to whole numbers unless digits are given", `round(2.675, 1)`, "2.7"}, params: []kinds{kNumber | kDuration | kText, kNumber}, required: 1, result: kNumber, run: round},
-		{Function: Function{"abs", "abs(number)", "the number without its sign", `abs(-3)`, "3"}, params: []kinds{kNumber | kDuration | kText}, required: 1, result: kNumber, run: func(_ *env, _ int, args []any) any {
-			f, ok := number(args[0])
+		{Function: Function{"abs", "abs(number)", "the number without its sign", `abs(-3)`, "3"}, params: []kinds{kNumber | kDuration | kText}, required: 1, result: kNumber, run: func(e *env, _ int, args []any) any {
+			f, ok := e.number(args[0])
 			if !ok {
 				return nil
 			}
@@ -197,63 +198,102 @@ func hasZone(s string) bool {
 	return ok && also && east.Equal(utc)
 }
 
-func toSeconds(_ *env, _ int, args []any) any {
-	if f, ok := durationOf(args[0]); ok {
+func toSeconds(e *env, _ int, args []any) any {
+	if f, ok := e.durationOf(args[0]); ok {
 		return event.Seconds(f)
 	}
 	return nil
 }
 
-func toMinutes(_ *env, _ int, args []any) any {
-	if f, ok := durationOf(args[0]); ok {
+func toMinutes(e *env, _ int, args []any) any {
+	if f, ok := e.durationOf(args[0]); ok {
 		return num(f / 60)
 	}
 	return nil
 }
 
-// durationOf reads seconds from a number, "90", "1:30", "01:02:03" or "1h30m".
-func durationOf(v any) (float64, bool) {
+// durationOf reads seconds from a number, "90", "1:30", "01:02:03", "1h30m" or
+// "2d", as a field of the CRM would.
+func (e *env) durationOf(v any) (float64, bool) {
 	s, isText := v.(string)
 	if !isText {
-		return number(v)
+		return e.number(v)
 	}
-	if f, ok := parseNumber(s); ok {
+	if f, ok := parseNumber(s, e.home); ok {
 		return f, true
 	}
-	if d, err := time.ParseDuration(strings.ReplaceAll(strings.TrimSpace(s), " ", "")); err == nil {
-		return d.Seconds(), true
-	}
-	parts := strings.Split(strings.TrimSpace(s), ":")
-	if len(parts) != 2 && len(parts) != 3 {
+	n, ok := connectors.AsLength(strings.TrimSpace(s))
+	if !ok || len(s) > 64 {
 		return 0, false
 	}
-	total := 0.0
-	for i, p := range parts {
-		n, err := strconv.ParseUint(p, 10, 32)
-		if err != nil || i > 0 && n > 59 {
-			return 0, false
-		}
-		total = total*60 + float64(n)
-	}
-	return total, true
+	f, err := n.Float64()
+	return f, err == nil && finite(f)
 }
 
-func toNumber(_ *env, _ int, args []any) any {
-	if b, ok := args[0].(bool); ok {
-		if b {
-			return 1
+// bindLength refuses a text that is written out and no length of time: what
+// becomes of it would always be missing.
+func bindLength(run runner, k kinds) func(*compiler, []operand, operand) (runner, kinds) {
+	return func(c *compiler, args []operand, _ operand) (runner, kinds) {
+		if text, ok := args[0].literal.(string); ok {
+			if _, ok := newEnv(nil, c.zone, c.country).durationOf(text); !ok {
+				c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is no length of time", text), `write it like "90", "1:30", "1h30m" or "2d"`)
+				return nil, k
+			}
 		}
-		return 0
+		return run, k
 	}
-	if f, ok := number(args[0]); ok {
-		return num(f)
-	}
-	return nil
 }
 
-func round(_ *env, _ int, args []any) any {
-	f, ok := number(args[0])
-	digits, _ := number(argument(args, 1))
+// bindNumber reads numbers as the fields of the CRM do; a country that is
+// written out says how this text is written.
+func bindNumber(c *compiler, args []operand, _ operand) (runner, kinds) {
+	if len(args) > 1 && !c.knownCountry(args[1]) {
+		return nil, kNumber
+	}
+	home := connectors.Coercion{Country: c.country}
+	if text, ok := args[0].literal.(string); ok && len(args) < 2 {
+		_, clear := home.Number(text)
+		if _, isNumber := newEnv(nil, c.zone, c.country).number(text); !isNumber && !clear && text != "" {
+			if _, _, two := connectors.TwoReadings(text); !two {
+				c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is no number", text), "write it like 12.5")
+				return nil, kNumber
+			}
+		}
+		if thousands, decimals, two := connectors.TwoReadings(text); two && !clear {
+			c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is %s in some countries and %s in others", text, thousands, decimals), fmt.Sprintf("write %s or %s, or whose way of writing it is: number(…, \"DE\")", thousands, decimals))
+			return nil, kNumber
+		}
+	}
+	return func(e *env, at int, args []any) any {
+		if b, ok := args[0].(bool); ok {
+			if b {
+				return 1
+			}
+			return 0
+		}
+		s, isText := args[0].(string)
+		if country, ok := argument(args, 1).(string); ok && isText && len(s) <= 64 {
+			if n, ok := connectors.NumberIn(s, country); ok {
+				f, err := n.Float64()
+				if err != nil {
+					return nil
+				}
+				return num(f)
+			}
+		}
+		if f, ok := e.number(args[0]); ok {
+			return num(f)
+		}
+		if _, _, two := connectors.TwoReadings(args[0]); two && len(s) <= 64 {
+			e.fail(at, "the text that number is given "+strings.TrimPrefix(connectors.Twofold, "is text that "))
+		}
+		return nil
+	}, kNumber
+}
+
+func round(e *env, _ int, args []any) any {
+	f, ok := e.number(args[0])
+	digits, _ := e.number(argument(args, 1))
 	if !ok || digits < 0 || digits > 12 {
 		return nil
 	}

@@ -71,7 +71,7 @@ func FuzzFormula(f *testing.F) {
 			return
 		}
 		for _, ev := range events {
-			v, fault := x.eval(newEnv(ev, time.UTC))
+			v, fault := x.eval(newEnv(ev, time.UTC, ""))
 			if fault != nil && strings.Contains(fault.message, "bug") {
 				t.Errorf("%q panics on an event", source)
 			}

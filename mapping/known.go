@@ -133,6 +133,11 @@ func (k knower) call(name string, args []ast.Node) ([]KnownValue, bool) {
 	switch name {
 	case "default", "list":
 		return k.any(args...)
+	case "pick":
+		if len(args) < 2 {
+			return nil, false
+		}
+		return k.any(args[1:]...)
 	case "table":
 		if len(args) < 2 {
 			return nil, false
@@ -148,7 +153,7 @@ func (k knower) call(name string, args []ast.Node) ([]KnownValue, bool) {
 			return nil, false
 		}
 		for i, v := range list {
-			list[i].Value = f.run(newEnv(nil, time.UTC), 0, []any{v.Value})
+			list[i].Value = f.run(newEnv(nil, time.UTC, ""), 0, []any{v.Value})
 		}
 		return list, closed
 	}

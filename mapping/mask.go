@@ -15,6 +15,10 @@ var plainPaths = []string{
 	"message.id", "message.direction", "message.type", "message.channel", "message.sent_at",
 }
 
+// Personal reports whether the value at a path of the model may say who somebody
+// is or what was said.
+func Personal(path string) bool { return !slices.Contains(plainPaths, path) }
+
 // Mask takes out what may be personal: every value that was read from such a
 // path, and every field and match that is made of one. Missing stays missing.
 func (x *Explanation) Mask() {
@@ -56,7 +60,7 @@ func (x *Explanation) Mask() {
 // one.
 func maskInputs(inputs []Input) (out []Input, personal bool) {
 	for _, in := range inputs {
-		if in.Value != nil && !slices.Contains(plainPaths, in.Path) {
+		if in.Value != nil && Personal(in.Path) {
 			in.Value, personal = Masked, true
 		}
 		out = append(out, in)

@@ -34,7 +34,7 @@ func (c *compiler) unary(n *ast.UnaryNode) operand {
 		}
 		o.run = func(e *env) any {
 			v := x.run(e)
-			f, ok := number(v)
+			f, ok := e.number(v)
 			if !ok {
 				return nil
 			}
@@ -54,7 +54,7 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 	a, b := c.compile(n.Left), c.compile(n.Right)
 	from, to := n.Location().From, n.Location().To
 	o := operand{constant: a.constant && b.constant, from: a.from, to: b.to}
-	op, zone, at := n.Operator, c.zone, c.at(from)
+	op, at := n.Operator, c.at(from)
 	for _, x := range []operand{a, b} {
 		if x.kinds == kObject && op != "??" && op != "==" && op != "!=" {
 			c.notPlain(x)
@@ -85,22 +85,24 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 		same := op == "=="
 		if can, known := c.checkWords(a, b); same {
 			o.truth = onlyTrue(a, b, can, known)
+			o.truth.spans = c.spanned(op, a, b)
 		}
-		o.kinds, o.run = kBool, func(e *env) any { return equal(a.run(e), b.run(e), zone) == same }
+		o.kinds, o.run = kBool, func(e *env) any { return e.equal(a.run(e), b.run(e)) == same }
 	case "<", "<=", ">", ">=":
 		c.checkOrder(op, a, b)
+		o.truth.spans = c.spanned(op, a, b)
 		o.kinds, o.run = kBool, func(e *env) any {
-			order, ok := compare(a.run(e), b.run(e), zone)
+			order, ok := e.compare(a.run(e), b.run(e))
 			return ok && holds(op, order)
 		}
 	case "in":
 		c.checkIn(a, b)
 		can, known := c.checkWords(a, b)
 		o.truth = onlyTrue(a, operand{}, can, known)
-		o.kinds, o.run = kBool, func(e *env) any { return within(a.run(e), b.run(e), zone) }
+		o.kinds, o.run = kBool, func(e *env) any { return e.within(a.run(e), b.run(e)) }
 	case "contains":
 		c.checkContains(a, b)
-		o.kinds, o.run = kBool, func(e *env) any { return within(b.run(e), a.run(e), zone) }
+		o.kinds, o.run = kBool, func(e *env) any { return e.within(b.run(e), a.run(e)) }
 	case "startsWith", "endsWith":
 		c.wantText(op, a)
 		c.wantText(op, b)
@@ -109,7 +111,7 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 			test = strings.HasSuffix
 		}
 		o.kinds, o.run = kBool, func(e *env) any {
-			x, y := toScalarText(a.run(e), zone), toScalarText(b.run(e), zone)
+			x, y := toScalarText(a.run(e), e.zone), toScalarText(b.run(e), e.zone)
 			return x != "" && y != "" && test(x, y)
 		}
 	case "+", "-", "*", "/", "%":
@@ -147,18 +149,18 @@ func holds(op string, order int) bool {
 
 // within reports whether x is in a list, a name among named values, or a part
 // of a text.
-func within(x, whole any, zone *time.Location) bool {
+func (e *env) within(x, whole any) bool {
 	if !present(x) {
 		return false
 	}
 	switch w := whole.(type) {
 	case []any:
-		return slices.ContainsFunc(w, func(y any) bool { return equal(x, normal(y), zone) })
+		return slices.ContainsFunc(w, func(y any) bool { return e.equal(x, normal(y)) })
 	case map[string]any:
-		_, ok := w[toScalarText(x, zone)]
+		_, ok := w[toScalarText(x, e.zone)]
 		return ok
 	case string:
-		s := toScalarText(x, zone)
+		s := toScalarText(x, e.zone)
 		return s != "" && strings.Contains(w, s)
 	}
 	return false
@@ -194,16 +196,16 @@ func (e *env) arithmetic(op string, a, b any, at int) any {
 		}
 	}
 	if t, ok := a.(time.Time); ok {
-		return timeArithmetic(op, t, b)
+		return e.timeArithmetic(op, t, b)
 	}
 	if t, ok := b.(time.Time); ok {
 		if op != "+" {
 			return nil
 		}
-		return timeArithmetic(op, t, a)
+		return e.timeArithmetic(op, t, a)
 	}
-	x, ok1 := number(a)
-	y, ok2 := number(b)
+	x, ok1 := e.number(a)
+	y, ok2 := e.number(b)
 	if !ok1 || !ok2 {
 		return nil
 	}
@@ -232,14 +234,14 @@ func calculate(op string, x, y float64) float64 {
 
 const maxShift = 1e10 // seconds that a time may be shifted by: 300 years
 
-func timeArithmetic(op string, t time.Time, b any) any {
+func (e *env) timeArithmetic(op string, t time.Time, b any) any {
 	if u, ok := b.(time.Time); ok {
 		if op != "-" {
 			return nil
 		}
 		return event.Seconds(t.Sub(u).Seconds())
 	}
-	f, ok := number(b)
+	f, ok := e.number(b)
 	if !ok || math.Abs(f) > maxShift/2 || op != "+" && op != "-" {
 		return nil
 	}

@@ -5,8 +5,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
+	"unicode"
+	"unicode/utf8"
 
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
@@ -14,6 +16,11 @@ import (
 // those that have no meaning.
 func (c *compiler) arithmeticKinds(op string, a, b operand) kinds {
 	numeric := kNumber | kDuration
+	c.checkJoin(op, a, b)
+	if op == "+" && a.kinds == kList && b.kinds == kList {
+		c.problem(a.from, b.to, "+ does not put lists together", "write list("+c.named(a)+", "+c.named(b)+")")
+		return kList
+	}
 	if op == "+" && (a.kinds == kText || b.kinds == kText) {
 		return kText // whatever the other is
 	}
@@ -56,6 +63,23 @@ func (c *compiler) arithmeticKinds(op string, a, b operand) kinds {
 	return k
 }
 
+// checkJoin warns of what + joins as text though something else is meant: a
+// length of time behind a time, and a word behind a list.
+func (c *compiler) checkJoin(op string, a, b operand) {
+	text, ok := b.literal.(string)
+	if op != "+" && op != "-" || !ok || text == "" {
+		return
+	}
+	first, _ := utf8.DecodeRuneInString(text)
+	_, isLength := newEnv(nil, c.zone, c.country).durationOf(text)
+	switch {
+	case (a.kinds == kTime || a.kinds == kDuration) && isLength && op == "+":
+		c.problem(b.from, b.to, fmt.Sprintf("%q is joined to it as text", text), fmt.Sprintf("for a length of time write seconds(%q)", text))
+	case a.kinds == kList && op == "+" && unicode.IsLetter(first):
+		c.add(diag.Warning, b.from, b.to, "the list becomes text, and this is joined to its last item", "for one more item write list("+c.named(a)+", "+c.named(b)+")")
+	}
+}
+
 func (c *compiler) wantText(op string, o operand) {
 	if !o.kinds.can(kText | kNumber) {
 		c.problem(o.from, o.to, op+" wants text, not "+o.kinds.String(), "")
@@ -90,7 +114,7 @@ func (c *compiler) checkLiteral(a, b operand) bool {
 		if _, err := strconv.ParseFloat(strings.TrimSpace(word), 64); err == nil {
 			continue
 		}
-		if _, err := time.ParseDuration(word); err == nil {
+		if _, isLength := connectors.AsLength(word); isLength && o.kinds == kDuration {
 			continue
 		}
 		hint := "compare it with a number, such as 3"

@@ -2,6 +2,7 @@ package mapping
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -112,13 +113,19 @@ func (c *compiler) root(n *ast.IdentifierNode) operand {
 	}
 	f, ok := lookup(n.Value)
 	if !ok {
-		hint := ""
+		hint, whole := "", c.pathAt(from)
 		if s, other := otherWords[strings.ToLower(n.Value)]; other {
 			hint = "write " + s
-		} else if whole := c.pathAt(from); lookedUp(strings.ToLower(whole)) {
+		} else if lookedUp(strings.ToLower(whole)) {
 			hint, to = "write it in small letters: "+strings.ToLower(whole), from+len([]rune(whole))
 		} else if c.tables[n.Value] != nil {
-			hint = fmt.Sprintf("the name of a table stands in quotes: %q", n.Value)
+			hint = fmt.Sprintf("write table(%q, …)", n.Value)
+		} else if name, ok := strings.CutPrefix(whole, "tables."); ok {
+			hint = fmt.Sprintf("write table(%q, …)", name)
+		} else if slices.Contains(payloadWords, strings.ToLower(n.Value)) {
+			hint = "the payload as it was received is raw: write raw" + strings.TrimPrefix(whole, n.Value)
+		} else if c.afterMinus(from) {
+			hint = fmt.Sprintf("a name with a minus in it stands in brackets and quotes, such as raw[%q]", "order-id")
 		} else if s := meant(n.Value); s != "" {
 			hint = "did you mean " + s + "?"
 		} else if _, isFunction := functionNamed(n.Value); isFunction {
@@ -132,6 +139,14 @@ func (c *compiler) root(n *ast.IdentifierNode) operand {
 		return o
 	}
 	return c.field(f, from, to)
+}
+
+// payloadWords are what other programs call the payload.
+var payloadWords = []string{"payload", "body", "data", "json", "$", "$json", "item", "webhook", "request"}
+
+// afterMinus reports whether a minus joins what stands there to a name before it.
+func (c *compiler) afterMinus(from int) bool {
+	return c.before(from) == "-" && len(c.before(from-1)) == 1 && strings.ContainsAny(c.before(from-1), "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_0123456789")
 }
 
 // otherWords are what other languages call nothing, true and false.
@@ -206,6 +221,7 @@ func (c *compiler) member(n *ast.MemberNode) operand {
 	}
 	if base.path != "" && key.constant {
 		o.path = memberPath(base.path, key.literal)
+		c.checkFlat(o, base.path)
 	}
 	path := o.path
 	// The base's own value is not noted for Explain; the part's is.
@@ -221,6 +237,20 @@ func (c *compiler) member(n *ast.MemberNode) operand {
 		return v
 	}
 	return o
+}
+
+// flatMaps hold plain values by name, whatever the vendor has around them.
+var flatMaps = []string{"call.outcome.", "call.analysis.", "call.collected.", "call.answers."}
+
+// checkFlat warns of a path that goes on as the payload does where the model has
+// the value itself. What a generic source puts there is the user's affair.
+func (c *compiler) checkFlat(o operand, base string) {
+	word := strings.TrimPrefix(o.path, base+".")
+	flat := slices.ContainsFunc(flatMaps, func(m string) bool { return strings.HasPrefix(base, m) })
+	known := len(c.senders()) > 0 && !slices.ContainsFunc(c.senders(), func(s string) bool { return c.says[s].Types == nil })
+	if flat && known && slices.Contains([]string{"value", "details", "text", "answer"}, word) {
+		c.add(diag.Warning, o.from, o.to, base+" is the value itself: it has no part "+word, "write "+base)
+	}
 }
 
 // part compiles a path one name further into the model.
@@ -255,6 +285,25 @@ func memberPath(base string, key any) string {
 	return fmt.Sprintf("%s[%v]", base, key)
 }
 
+// partOfEach is the list of what the items of a list have by that name: of
+// raw.items all that raw.items.sku is.
+func partOfEach(items []any, name string) any {
+	var out []any
+	for _, item := range items {
+		v := normal(item)
+		if _, nested := v.([]any); nested {
+			continue
+		}
+		if v = part(v, name); present(v) && len(out) < maxItems {
+			out = append(out, v)
+		}
+	}
+	if out == nil {
+		return nil
+	}
+	return out
+}
+
 // part reads one part of a list or map; whatever is not there is missing.
 func part(base, key any) any {
 	switch b := normal(base).(type) {
@@ -266,7 +315,10 @@ func part(base, key any) any {
 			return normal(b[fmt.Sprint(k)])
 		}
 	case []any:
-		f, ok := number(key)
+		if name, isName := key.(string); isName {
+			return partOfEach(b, name)
+		}
+		f, ok := (&env{}).number(key)
 		if !ok || f != float64(int(f)) {
 			return nil
 		}

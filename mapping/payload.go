@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
@@ -69,7 +70,7 @@ func (f *Formulas) Compile(n *diag.Node, want event.Kind) (func(raw any) (any, e
 		return nil, append(ps, n.Problem(fmt.Sprintf("this gives %s, and %s is wanted", x.kinds, k), ""))
 	}
 	return func(raw any) (any, error) {
-		e := &env{ev: &event.Event{}, raw: raw, rawGot: true, zone: f.scope.zone}
+		e := &env{ev: &event.Event{}, raw: raw, rawGot: true, zone: f.scope.zone, home: connectors.Coercion{Country: f.scope.country}}
 		v, fault := x.eval(e)
 		if fault != nil {
 			return nil, fmt.Errorf("%s: %s", n.At(fault.at), fault.message)

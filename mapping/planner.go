@@ -23,7 +23,7 @@ func (r *Rules) Connectors(ev *event.Event) []string {
 		}
 		if u.when != nil {
 			if e == nil {
-				e = newEnv(ev, r.zone)
+				e = newEnv(ev, r.zone, r.country)
 			}
 			if v, fault := u.when.eval(e); fault == nil && !truth(v) {
 				continue
@@ -53,6 +53,11 @@ func (r *Rules) Candidates(t event.Type, source string) (connectors []string, ce
 	return connectors, true
 }
 
+// Named reports whether a rule has that name, also where it is switched off.
+func (r *Rules) Named(name string) bool {
+	return slices.ContainsFunc(r.rules, func(u *rule) bool { return u.name == name })
+}
+
 // wants is all of a rule's conditions but the event's type and when:.
 func (u *rule) wants(ev *event.Event) bool {
 	return !u.off && (len(u.from) == 0 || slices.Contains(u.from, ev.Source))
@@ -62,7 +67,7 @@ func (u *rule) wants(ev *event.Event) bool {
 // of the event. The error is a *FormulaError.
 func (r *Rules) Plan(ev *event.Event, connector string) (Plan, error) {
 	var p Plan
-	e := newEnv(ev, r.zone)
+	e := newEnv(ev, r.zone, r.country)
 	for _, u := range r.byType[ev.Type] {
 		if u.to != connector || !u.wants(ev) {
 			continue

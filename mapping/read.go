@@ -55,7 +55,7 @@ func Read(files []File, opt Options) (*Rules, diag.Problems) {
 	}
 	slices.SortStableFunc(r.problems, byPlace(files))
 	r.problems = r.problems.Told()
-	rules := newRules(r.out, opt.Zone)
+	rules := newRules(r.out, opt.Zone, opt.Country)
 	rules.tables = r.tables
 	return rules, r.problems
 }
@@ -71,8 +71,8 @@ func byPlace(files []File) func(a, b diag.Problem) int {
 	}
 }
 
-func newRules(rules []*rule, zone *time.Location) *Rules {
-	rs := &Rules{rules: rules, byType: map[event.Type][]*rule{}, zone: zone}
+func newRules(rules []*rule, zone *time.Location, country string) *Rules {
+	rs := &Rules{rules: rules, byType: map[event.Type][]*rule{}, zone: zone, country: country}
 	for _, u := range rules {
 		for _, t := range u.on {
 			rs.byType[t] = append(rs.byType[t], u)
@@ -106,7 +106,7 @@ func (r *reader) mapping(n *diag.Node, known []string, what string) bool {
 	}
 	for _, p := range n.Pairs {
 		if !slices.Contains(known, p.Key.Value) && !r.full() {
-			r.add(diag.UnknownKey(p.Key, known))
+			r.add(unknownKey(p.Key, known))
 		}
 	}
 	return true
@@ -257,7 +257,7 @@ func (r *reader) on(u *rule, n *diag.Node) (types []*diag.Node) {
 	}
 	for _, w := range r.words(on, "on") {
 		if !slices.Contains(known, w.Value) {
-			r.bad(w, fmt.Sprintf("unknown event type %q", w.Value), orKnown(w.Value, known))
+			r.bad(w, fmt.Sprintf("unknown event type %q", w.Value), eventHint(w.Value, known))
 			continue
 		}
 		u.on, types = append(u.on, event.Type(w.Value)), append(types, w)
@@ -276,7 +276,7 @@ func (r *reader) from(u *rule, n *diag.Node) {
 	}
 	for _, w := range r.words(from, "from") {
 		if r.opt.Sources != nil && !slices.Contains(r.opt.Sources, w.Value) {
-			r.bad(w, fmt.Sprintf("unknown source %q", w.Value), orKnown(w.Value, r.opt.Sources))
+			r.bad(w, fmt.Sprintf("unknown source %q", w.Value), r.calledOtherwise(w.Value, r.opt.Vendors, r.opt.Sources))
 			continue
 		}
 		u.from = append(u.from, w.Value)
@@ -297,7 +297,7 @@ func (r *reader) to(u *rule, n *diag.Node) {
 	}
 	u.to = r.word(to, "to")
 	if _, ok := r.opt.Connectors[u.to]; u.to != "" && r.opt.Connectors != nil && !ok {
-		r.bad(to, fmt.Sprintf("unknown connector %q", u.to), orKnown(u.to, slices.Sorted(maps.Keys(r.opt.Connectors))))
+		r.bad(to, fmt.Sprintf("unknown connector %q", u.to), r.calledOtherwise(u.to, r.opt.Connectors, slices.Sorted(maps.Keys(r.opt.Connectors))))
 	}
 }
 
@@ -331,12 +331,27 @@ func (r *reader) when(u *rule, w *diag.Node) {
 		}
 		return
 	}
-	v, _ := f.eval(newEnv(&event.Event{}, r.zone))
+	v, _ := f.eval(newEnv(&event.Event{}, r.zone, r.country))
 	if truth(v) {
 		r.doubt(w, "when is always true", "leave it out")
 	} else {
 		r.bad(w, "the rule can never match: when is always false", "write enabled: false to switch a rule off")
 	}
+}
+
+// calledOtherwise is a hint for a vendor's name in place of the one that the
+// settings give it.
+func (r *reader) calledOtherwise(word string, types map[string]string, known []string) string {
+	var meant []string
+	for _, name := range slices.Sorted(maps.Keys(types)) {
+		if strings.EqualFold(types[name], word) {
+			meant = append(meant, name)
+		}
+	}
+	if len(meant) > 0 && !slices.Contains(meant, diag.Suggest(word, known)) {
+		return "config.yaml calls it " + strings.Join(meant, " or ")
+	}
+	return orKnown(word, known)
 }
 
 // orKnown is a hint with the likeliest word, or else all of them.

@@ -1,6 +1,7 @@
 package mapping
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -80,7 +81,7 @@ func (r *reader) record(u *rule, n *diag.Node) *record {
 }
 
 func (r *reader) create(rec *record, n *diag.Node) {
-	switch r.word(n, "create") {
+	switch strings.ToLower(r.word(n, "create")) {
 	case "", "true":
 	case "false":
 		rec.create = CreateNever
@@ -90,7 +91,7 @@ func (r *reader) create(rec *record, n *diag.Node) {
 		hint := ""
 		switch n.Value {
 		case "no", "never", "off":
-			hint = "to only update what is there write create: false"
+			hint = onlyUpdate
 		}
 		r.bad(n, fmt.Sprintf("create is true, false or always, not %q", n.Value), hint)
 	}
@@ -100,7 +101,8 @@ func (r *reader) onMany(rec *record, n *diag.Node) {
 	known := []string{string(ManyNewest), string(ManyOldest), string(ManyAll)}
 	word := r.word(n, "on_many")
 	if word != "" && !slices.Contains(known, word) {
-		r.bad(n, fmt.Sprintf("on_many is newest, oldest or all, not %q", word), diag.DidYouMean(word, known))
+		hint := cmp.Or(diag.DidYouMean(word, known), "newest is the one changed last, oldest the one created first; leave it out to be asked")
+		r.bad(n, fmt.Sprintf("on_many is newest, oldest or all, not %q", word), hint)
 		return
 	}
 	rec.onMany = OnMany(word)
@@ -115,7 +117,11 @@ func (r *reader) fields(rec *record, n *diag.Node) {
 		r.bad(n, `"fields" is missing in the record`, "add fields: with the CRM's fields and their values")
 		return
 	case fields.Shape != diag.Mapping:
-		r.bad(fields, "fields wants field: value, not "+fields.Shape.String(), "leave out the dashes")
+		hint := "leave out the dashes"
+		if fields.Shape == diag.Scalar {
+			hint = "write each field in a line of its own below fields:, indented"
+		}
+		r.bad(fields, "fields wants field: value, not "+fields.Shape.String(), hint)
 		return
 	}
 	for _, p := range fields.Pairs {
@@ -171,13 +177,18 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 	if strings.HasPrefix(column(n.File.Line(n.Line), n.Column), "{{") {
 		return nil // told already: a text that begins with {{ must be in quotes
 	}
-	value, cut := n.Get("value"), false
+	value, cut, foreign := n.Get("value"), false, false
 	for _, p := range n.Pairs {
 		if slices.Contains(fieldKeys, p.Key.Value) {
 			continue
 		}
-		problem := diag.UnknownKey(p.Key, fieldKeys)
-		if value != nil && !value.Quoted && isFormula(value) && diag.Suggest(p.Key.Value, fieldKeys) == "" {
+		problem := unknownKey(p.Key, fieldKeys)
+		guessed := !strings.HasPrefix(problem.Hint, "known here")
+		if foreign && value == nil && !guessed {
+			continue // what goes with it
+		}
+		foreign = foreign || guessed
+		if value != nil && !value.Quoted && isFormula(value) && !guessed {
 			problem = p.Key.Problem("a comma within { } ends the formula before this", "put the formula in quotes: {value: '=…', …}")
 			cut = true
 		}
@@ -188,7 +199,7 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 	case IfEmpty, IfChanged:
 		f.when = If(word)
 	default:
-		r.bad(n.Get("if"), fmt.Sprintf("if is always, empty or changed, not %q", word), "a condition of its own stands in the formula: =condition ? value : nil")
+		r.bad(n.Get("if"), fmt.Sprintf("if is always, empty or changed, not %q", word), fieldCondition)
 	}
 	f.edits = OnEdit(r.choice(n.Get("on_edit"), "on_edit", onEdits))
 	switch word := r.word(n.Get("missing"), "missing"); word {
@@ -199,7 +210,7 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 		r.bad(n.Get("missing"), fmt.Sprintf("missing is clear or skip, not %q", word), "for another value write =value ?? \"other\"")
 	}
 	switch {
-	case cut:
+	case cut, foreign && value == nil: // told already
 		return nil
 	case value == nil:
 		r.bad(n, fmt.Sprintf("the field %q lacks value:", f.name), "write {value: …, if: empty}")
@@ -211,8 +222,12 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 	return value
 }
 
-// column is what stands in a line from that column on.
+// column is what stands in a line from that column on; nothing of a line that
+// may have very many values, for each of which it would be read.
 func column(line string, n int) string {
+	if len(line) > maxFormula {
+		return ""
+	}
 	runes := []rune(line)
 	return string(runes[min(n-1, len(runes)):])
 }
@@ -221,6 +236,10 @@ func (r *reader) match(u *rule, rec *record, n *diag.Node) {
 	m := n.Get("match")
 	if m == nil || m.Null || m.Shape == diag.Sequence && len(m.Items) == 0 {
 		r.noMatch(u, rec, n)
+		return
+	}
+	if m.Shape == diag.Mapping {
+		r.bad(m, "match wants names of fields, not keys with values", "write match: email, and email: =contact.email under fields")
 		return
 	}
 	alternatives := m.Items
@@ -241,6 +260,7 @@ func (r *reader) match(u *rule, rec *record, n *diag.Node) {
 		}
 	}
 	for _, f := range rec.fields {
+		r.checkID(u, f)
 		matched := slices.ContainsFunc(rec.match, func(names []string) bool { return slices.Contains(names, f.name) })
 		switch {
 		case f.name == connectors.ID && !matched:
@@ -259,12 +279,40 @@ func (r *reader) unwritten(rec *record, w *diag.Node) {
 	if _, path := lookup(formula); path || formula != w.Value {
 		message, hint = "match wants the name of a field of this record, not a formula", "write the field's name"
 	}
-	if i >= 0 {
+	if several := namesIn(w.Value); len(several) > 1 && !slices.ContainsFunc(several, func(s string) bool { return diag.Suggest(s, fieldNames(rec)) == "" }) {
+		hint = "write match: [" + strings.Join(several, ", ") + "], which are tried in this order; of [[" + strings.Join(several, ", ") + "]] all must be equal"
+	} else if i >= 0 {
 		hint = "did you mean " + rec.fields[i].name + "?"
+	} else if meansID(w.Value) || w.Value == connectors.ID {
+		hint = idHint
 	} else if s := diag.DidYouMean(w.Value, fieldNames(rec)); s != "" {
 		hint = s
 	}
 	r.bad(w, message, hint)
+}
+
+// namesIn are the names in a text in which several stand.
+func namesIn(text string) []string {
+	return strings.FieldsFunc(strings.NewReplacer(" or ", ",", " and ", ",", " oder ", ",", " und ", ",", "||", ",", "&&", ",").Replace(text), func(r rune) bool {
+		return strings.ContainsRune(",;/+| ", r)
+	})
+}
+
+// idHint says how a record is found by the id that the CRM gave it.
+const idHint = "the CRM's own id of the record is $id: write match: [$id], and $id: =contact.external_id, or what else holds it, under fields"
+
+// meansID reports whether a word is what people or CRMs call a record's own id.
+func meansID(word string) bool {
+	return slices.Contains([]string{"id", "recordid", "hsobjectid", "crmid", "salesforceid", "hubspotid", "pipedriveid", "airtableid"}, strings.NewReplacer("_", "", " ", "", "-", "", "$", "").Replace(strings.ToLower(word)))
+}
+
+// checkID warns of a field by the name under which a CRM gives its own id.
+func (r *reader) checkID(u *rule, f *field) {
+	own := map[string][]string{"hubspot": {"hs_object_id"}, "pipedrive": {"id"}, "salesforce": {"id"}}
+	if crm := r.opt.Connectors[u.to]; slices.Contains(own[crm], strings.ToLower(f.name)) {
+		r.add(diag.Problem{Pos: f.pos, Width: len(f.name), Line: f.node.File.Line(f.pos.Line), Severity: diag.Warning,
+			Message: fmt.Sprintf("%s is the id that %s itself gives a record: it cannot be written", f.name, crm), Hint: "write $id in its place, also in match"})
+	}
 }
 
 func fieldNames(rec *record) []string {
@@ -296,9 +344,11 @@ func (r *reader) links(u *rule, rec *record, n *diag.Node) {
 		name := item
 		l := link{node: item}
 		if item.Shape == diag.Mapping {
-			r.mapping(item, linkKeys, "a link")
-			if name = item.Get("to"); name == nil || name.Shape != diag.Scalar {
-				r.bad(item, "the link lacks to:", "write {to: contacts, field: …} or {to: contacts, type: …}")
+			if name = item.Get("to"); name != nil {
+				r.mapping(item, linkKeys, "a link")
+			}
+			if name == nil || name.Shape != diag.Scalar {
+				r.lacksTo(item)
 				continue
 			}
 			l.field, l.label = r.word(item.Get("field"), "field"), r.word(item.Get("type"), "type")
@@ -319,6 +369,25 @@ func (r *reader) links(u *rule, rec *record, n *diag.Node) {
 		}
 		rec.links = append(rec.links, l)
 	}
+}
+
+// lacksTo reports a link that does not say to which record.
+func (r *reader) lacksTo(item *diag.Node) {
+	hint := "write {to: contacts, field: …} or {to: contacts, type: …}"
+	for _, p := range item.Pairs {
+		if p.Value.Shape != diag.Scalar {
+			continue
+		}
+		switch key := p.Key.Value; {
+		case strings.HasSuffix(unknownKey(p.Key, linkKeys).Hint, " to?"):
+			hint = "write {to: " + p.Value.Value + "}"
+		case len(item.Pairs) == 1 && slices.Contains([]string{"type", "field"}, key) && !strings.HasPrefix(column(item.File.Line(item.Line), item.Column), "{"):
+			hint = fmt.Sprintf("put it within { }: {to: …, %s: %s}", key, p.Value.Value)
+		case len(item.Pairs) == 1 && !slices.Contains(linkKeys, key):
+			hint = "write {to: " + key + ", type: " + p.Value.Value + "}"
+		}
+	}
+	r.bad(item, "the link lacks to:", hint)
 }
 
 // linkTarget finds the record that a link names: by as, else by object. Only

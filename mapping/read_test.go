@@ -182,7 +182,7 @@ func evaluate(t testing.TB, s *scope, source string, ev *event.Event) (any, diag
 	if len(ps) > 0 {
 		return nil, ps
 	}
-	v, fault := f.eval(newEnv(ev, s.zone))
+	v, fault := f.eval(newEnv(ev, s.zone, s.country))
 	if fault != nil {
 		t.Fatalf("%s: %s", source, fault.message)
 	}
@@ -197,6 +197,7 @@ func TestNoFileTakesASecondToRead(t *testing.T) {
 	head := "version: 1\nrules:\n  - on: call.ended\n    to: hubspot\n    records:\n      - object: o\n        match: a\n        fields:\n"
 	rule := "  - {name: r%d, on: call.ended, to: hubspot, records: [{object: o, match: id, fields: {id: =call.id, a: '=contact.email + \"%[1]d\"'}}]}\n"
 	texts := map[string]string{
+		"options in one line":        strings.TrimSuffix(head, "\n") + " {a: =call.id" + lines(30_000, ", f%d: {value: =call.id}") + ", z: =call.idd}\n",
 		"many wrong fields":          head + strings.Repeat("          x: =contact.frist_name\n", 20_000),
 		"many different fields":      head + lines(20_000, "          f%d: =contact.frist_name\n"),
 		"many unknown keys":          lines(50_000, "vesion%d: 1\n"),

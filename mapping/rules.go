@@ -16,6 +16,7 @@ type File struct {
 // Options is what the settings say about names that rules use.
 type Options struct {
 	Sources    []string                    // names in config.yaml; nil: not checked
+	Vendors    map[string]string           // types of sources by name, for hints
 	Says       map[string]event.Vocabulary // by source; one that is not here may send anything
 	Connectors map[string]string           // type by name; nil: not checked
 	Country    string                      // of numbers without country code, such as DE; "": phone() wants +49…
@@ -24,10 +25,11 @@ type Options struct {
 
 // Rules are the rules of one or several files. They are safe for concurrent use.
 type Rules struct {
-	rules  []*rule
-	tables map[string]*table
-	byType map[event.Type][]*rule
-	zone   *time.Location
+	rules   []*rule
+	tables  map[string]*table
+	byType  map[event.Type][]*rule
+	zone    *time.Location
+	country string
 }
 
 // The words of a rule's mode:.

@@ -49,7 +49,7 @@ func (t *table) unused(r *reader, name *diag.Node) {
 	}
 	for _, p := range t.node.Pairs {
 		key := p.Key.Value
-		if key == "*" || slices.ContainsFunc(t.keys, func(k string) bool { return strings.EqualFold(k, key) }) {
+		if key == "*" || t.fallback == nil && isElse(key) || slices.ContainsFunc(t.keys, func(k string) bool { return strings.EqualFold(k, key) }) {
 			continue
 		}
 		hint := diag.DidYouMean(key, t.keys)
@@ -75,6 +75,11 @@ func (t *table) find(key string) any {
 	return t.fallback
 }
 
+// isElse reports whether a key is what people call all others.
+func isElse(key string) bool {
+	return slices.Contains([]string{"default", "else", "otherwise", "sonst"}, strings.ToLower(key))
+}
+
 func readTable(name *diag.Node, n *diag.Node) (*table, diag.Problems) {
 	t := &table{name: name.Value, pos: name.Pos(), node: n, values: map[string]any{}, folded: map[string]any{}}
 	if n.Shape != diag.Mapping {
@@ -84,7 +89,7 @@ func readTable(name *diag.Node, n *diag.Node) (*table, diag.Problems) {
 	for _, p := range n.Pairs {
 		switch {
 		case p.Value.Shape != diag.Scalar:
-			ps = append(ps, p.Value.Problem("a table holds single values, not "+p.Value.Shape.String(), ""))
+			ps = append(ps, p.Value.Problem("a table holds single values, not "+p.Value.Shape.String(), "write a table for each of the values, with the same keys"))
 			continue
 		case p.Value.Null:
 			ps = append(ps, p.Key.Problem(fmt.Sprintf("the key %q has no value", p.Key.Value), "leave the line out: what is not in the table is missing"))
@@ -102,6 +107,13 @@ func readTable(name *diag.Node, n *diag.Node) (*table, diag.Problems) {
 		t.values[p.Key.Value] = v
 		if low := strings.ToLower(p.Key.Value); t.folded[low] == nil {
 			t.folded[low] = v
+		}
+	}
+	for _, p := range n.Pairs {
+		if t.fallback == nil && isElse(p.Key.Value) {
+			doubt := p.Key.Problem(fmt.Sprintf("%q is a key like any other, not that of all others", p.Key.Value), `write "*": for all others`)
+			doubt.Severity = diag.Warning
+			ps = append(ps, doubt)
 		}
 	}
 	return t, ps

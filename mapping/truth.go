@@ -11,6 +11,8 @@ type truthOf struct {
 	// only holds, by path, the words of which a path must be one for the
 	// condition to be true.
 	only map[string][]string
+	// spans are, by what is compared, the numbers among which it must be.
+	spans map[string]span
 }
 
 // onlyTrue is that of path == "word" and of path in ["word", …]: can are the
@@ -36,17 +38,28 @@ func (t truthOf) and(u truthOf) truthOf {
 	if t.never || u.never || t.excludes(u) {
 		return truthOf{never: true}
 	}
-	only := maps.Clone(t.only)
+	only, spans := maps.Clone(t.only), maps.Clone(t.spans)
 	if only == nil {
-		return u
-	}
-	for path, words := range u.only {
-		if mine, both := only[path]; both {
-			words = common(mine, words)
+		only = u.only
+	} else {
+		for path, words := range u.only {
+			if mine, both := only[path]; both {
+				words = common(mine, words)
+			}
+			only[path] = words
 		}
-		only[path] = words
 	}
-	return truthOf{only: only}
+	if spans == nil {
+		spans = u.spans
+	} else {
+		for what, s := range u.spans {
+			if mine, both := spans[what]; both {
+				s = s.both(mine)
+			}
+			spans[what] = s
+		}
+	}
+	return truthOf{only: only, spans: spans}
 }
 
 // or is that of two conditions of which one must be true.
@@ -63,13 +76,24 @@ func (t truthOf) or(u truthOf) truthOf {
 			only[path] = append(slices.Clone(words), more...)
 		}
 	}
-	return truthOf{only: only}
+	spans := map[string]span{}
+	for what, s := range t.spans {
+		if other, both := u.spans[what]; both {
+			spans[what] = s.around(other)
+		}
+	}
+	return truthOf{only: only, spans: spans}
 }
 
 // excludes reports whether the two are never true of the same event.
 func (t truthOf) excludes(u truthOf) bool {
 	for path, words := range t.only {
 		if others, both := u.only[path]; both && len(common(words, others)) == 0 {
+			return true
+		}
+	}
+	for what, s := range t.spans {
+		if other, both := u.spans[what]; both && s.both(other).empty() {
 			return true
 		}
 	}

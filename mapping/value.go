@@ -74,8 +74,9 @@ func truth(v any) bool {
 	return present(v)
 }
 
-// number returns v as a number: durations are seconds, text is read.
-func number(v any) (float64, bool) {
+// number returns v as a number: durations are seconds, text is read as a field
+// of the CRM would read it.
+func (e *env) number(v any) (float64, bool) {
 	switch v := v.(type) {
 	case int:
 		return float64(v), true
@@ -84,25 +85,21 @@ func number(v any) (float64, bool) {
 	case event.Seconds:
 		return float64(v), finite(float64(v))
 	case string:
-		return parseNumber(v)
+		return parseNumber(v, e.home)
 	}
 	return 0, false
 }
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
-// parseNumber reads what a CRM's field would be given for it: decimals with a
-// point or a comma, grouped or not, and amounts with their currency. A single
-// comma begins the decimals, also before three digits.
-func parseNumber(s string) (float64, bool) {
+// parseNumber reads what a number field of a CRM would be given for it, and
+// numbers as programs write them.
+func parseNumber(s string, home connectors.Coercion) (float64, bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || len(s) > 64 {
 		return 0, false
 	}
-	n, ok := connectors.AsNumber(s)
-	if !ok && strings.Count(s, ",") == 1 && !strings.Contains(s, ".") {
-		n, ok = connectors.AsNumber(strings.Replace(s, ",", ".", 1))
-	}
+	n, ok := home.Number(s)
 	if !ok {
 		return exponent(s)
 	}
@@ -180,7 +177,7 @@ func toJSON(v any) string {
 // compare orders two values; ok is false where they cannot be compared or one
 // is missing. Text is read as a number, a time or a truth value where the
 // other side is one.
-func compare(a, b any, zone *time.Location) (order int, ok bool) {
+func (e *env) compare(a, b any) (order int, ok bool) {
 	if a == nil || b == nil {
 		return 0, false
 	}
@@ -188,13 +185,16 @@ func compare(a, b any, zone *time.Location) (order int, ok bool) {
 		if y, both := b.(string); both {
 			return strings.Compare(x, y), true
 		}
-		order, ok = compare(b, a, zone)
+		order, ok = e.compare(b, a)
 		return -order, ok
 	}
 	switch x := a.(type) {
 	case int, float64, event.Seconds:
-		m, ok1 := number(x)
-		n, ok2 := number(b)
+		m, ok1 := e.number(x)
+		n, ok2 := e.number(b)
+		if _, length := x.(event.Seconds); length {
+			n, ok2 = e.durationOf(b)
+		}
 		if _, isTime := b.(time.Time); isTime || !ok1 || !ok2 {
 			return 0, false
 		}
@@ -204,7 +204,7 @@ func compare(a, b any, zone *time.Location) (order int, ok bool) {
 		case time.Time:
 			return x.Compare(y), true
 		case string:
-			if t, ok := parseTime(y, zone); ok {
+			if t, ok := parseTime(y, e.zone); ok {
 				return x.Compare(t), true
 			}
 		}
@@ -223,7 +223,7 @@ func compareNumbers(m, n float64) int {
 }
 
 // equal is the == of formulas. Missing and empty are equal.
-func equal(a, b any, zone *time.Location) bool {
+func (e *env) equal(a, b any) bool {
 	if !present(a) || !present(b) {
 		return !present(a) && !present(b)
 	}
@@ -232,7 +232,7 @@ func equal(a, b any, zone *time.Location) bool {
 		if y, ok := b.(string); ok {
 			return x == y
 		}
-		return equal(b, a, zone)
+		return e.equal(b, a)
 	case int:
 		if y, ok := b.(int); ok {
 			return x == y
@@ -251,7 +251,7 @@ func equal(a, b any, zone *time.Location) bool {
 			return false
 		}
 		for i := range x {
-			if !equal(normal(x[i]), normal(y[i]), zone) {
+			if !e.equal(normal(x[i]), normal(y[i])) {
 				return false
 			}
 		}
@@ -259,7 +259,7 @@ func equal(a, b any, zone *time.Location) bool {
 	case map[string]any:
 		return reflect.DeepEqual(a, b)
 	}
-	order, ok := compare(a, b, zone)
+	order, ok := e.compare(a, b)
 	return ok && order == 0
 }
 

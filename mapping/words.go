@@ -187,7 +187,7 @@ func (c *compiler) resultWords(f function, args []operand) []string {
 	}
 	words := slices.Clone(c.wordsOf(args[0]))
 	for i, w := range words {
-		words[i], _ = f.run(newEnv(nil, c.zone), 0, []any{w}).(string)
+		words[i], _ = f.run(newEnv(nil, c.zone, c.country), 0, []any{w}).(string)
 	}
 	return words
 }

@@ -171,6 +171,8 @@ type Event struct {
 	Discarded string
 	// Stripped says that Expire let go of the Body, which is empty now.
 	Stripped bool
+	// Trace is what the webhook brought of a trace; nil: nothing. See InTrace.
+	Trace *event.Trace
 }
 
 // ID is the event's id as people see it: evt_ and Seq.

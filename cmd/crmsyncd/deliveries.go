@@ -86,7 +86,7 @@ func (c *cli) deliveriesShow() *cobra.Command {
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
 				e, err := ops.Event(cmd.Context(), id.Seq)
 				if err != nil {
-					return fmt.Errorf("%s: %w", args[0], err)
+					return err
 				}
 				for _, d := range e.Deliveries {
 					if d.Connector != id.Connector {
@@ -118,6 +118,9 @@ func showDelivery(w io.Writer, d admin.Delivery, values bool) {
 	fmt.Fprintln(w)
 	if d.Reason != "" {
 		fmt.Fprintf(w, "    %s\n", d.Reason)
+	}
+	if mend := d.Mend(); mend != "" {
+		fmt.Fprintf(w, "    -> %s\n", mend)
 	}
 	for _, r := range d.Records {
 		fmt.Fprintf(w, "    %s %s", r.Object, r.ID)

@@ -34,8 +34,9 @@ func newDemo() *cobra.Command {
 		Short: "See it work: sandbox, daemon and sample calls in one process, nothing to configure",
 		Long: `Start the sandbox and the daemon in one process, send sample calls, and show event
 by event what became which record in which CRM. It stays until Ctrl-C, so that
-you can send more from another terminal; --once ends when all deliveries are
-done, with exit code 1 if one is dead or a record is missing.`,
+you can send more from another terminal and open the dashboard in a browser;
+--once ends when all deliveries are done, with exit code 1 if one is dead or a
+record is missing.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			d := &demo{out: cmd.OutOrStdout(), once: once, json: asJSON}
@@ -122,7 +123,7 @@ func (d *demo) start(dir, sandboxAddr string) error {
 	}
 	d.config = filepath.Join(dir, "config.yaml")
 	text := fmt.Sprintf(`listen: 127.0.0.1:0
-admin: unix:%s
+admin: 127.0.0.1:0
 data_dir: %s
 mapping: mapping.yaml
 defaults: {country: DE, timezone: Europe/Berlin}
@@ -140,7 +141,7 @@ connectors:
     access_token: demo
     base: appCrmsyncdDemo00
     base_url: http://%s/airtable
-`, filepath.Join(dir, "admin.sock"), filepath.Join(dir, "data"), "whsec_"+base64.StdEncoding.EncodeToString([]byte(rand.Text())), sandboxAddr, sandboxAddr)
+`, filepath.Join(dir, "data"), "whsec_"+base64.StdEncoding.EncodeToString([]byte(rand.Text())), sandboxAddr, sandboxAddr)
 	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
 		return err
 	}
@@ -155,7 +156,13 @@ connectors:
 	if d.app, err = app.New(setup, d.config, version, logger); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, "crmsyncd demo\n  webhooks   %s/hooks/telli\n  two CRMs   http://%s (the sandbox: HubSpot and Airtable)\n\n", d.app.URL(), sandboxAddr)
+	d.app.Judge(judged)
+	// Commands find the daemon by the settings, which must name the port.
+	text = strings.Replace(text, "admin: 127.0.0.1:0", "admin: "+d.app.Admin(), 1)
+	if err := os.WriteFile(d.config, []byte(text), 0o600); err != nil {
+		return err
+	}
+	fmt.Fprintf(d.out, "crmsyncd demo\n  webhooks   %s/hooks/telli\n  two CRMs   http://%s (the sandbox: HubSpot and Airtable)\n  dashboard  http://%s/ (for a browser)\n\n", d.app.URL(), sandboxAddr, d.app.Admin())
 	return nil
 }
 

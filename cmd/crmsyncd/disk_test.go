@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -38,7 +39,43 @@ func TestFaultyDisk(t *testing.T) {
 		if took := time.Since(began); took > 3*time.Second {
 			t.Errorf("it took %v to go on", took)
 		}
-		s.until("ready again", func() bool { status, _ := s.readyz(); return status == http.StatusOK })
+		if status, text := s.readyz(); status != http.StatusOK {
+			t.Errorf("readyz after a webhook was taken: %d %s", status, text)
+		}
+		free = s.fill(100 << 10)
+		s.refuses(1)
+		free()
+		began = time.Now()
+		s.until("ready again with no webhook", func() bool { status, _ := s.readyz(); return status == http.StatusOK })
+		if took := time.Since(began); took > 3*time.Second {
+			t.Errorf("it took %v to be ready with no webhook", took)
+		}
+		s.whole()
+	})
+
+	t.Run("on a disk without a byte left a person can be erased all the same, and what is under way is written once", func(t *testing.T) {
+		t.Parallel()
+		s := newStruck(t)
+		s.mount("-t", "tmpfs", "-o", "size=96m,mode=0700", "tmpfs")
+		s.up()
+		s.size = 1000
+		s.accepts(30)
+		if err := settledAt(s.private, 30); err != nil {
+			t.Fatal(err)
+		}
+		s.fault(`[{"crm": "hubspot", "latency_ms": 3000, "times": 2}]`)
+		before := len(s.sb.Requests("hubspot"))
+		s.accepts(3)
+		s.until("under way", func() bool { return len(s.sb.Requests("hubspot")) > before })
+		free := s.fill(0)
+		s.refuses(3000)
+		out, code := s.run("erase", "--phone", "+493023125001", "--yes")
+		if code != exitUnexpected || !strings.Contains(out, "deleted 1 event") || !strings.Contains(out, "could not be written anew") {
+			t.Fatalf("erase: %d %s", code, out)
+		}
+		s.erased = 1
+		s.says("what was kept in reserve is used")
+		free()
 		s.whole()
 	})
 
@@ -106,11 +143,59 @@ func TestFaultyDisk(t *testing.T) {
 		if took := time.Since(began); took > 5*time.Second {
 			t.Errorf("the 503 took %v", took)
 		}
+		if status, text := s.readyz(); status != http.StatusServiceUnavailable || !strings.Contains(text, "does not answer") {
+			t.Errorf("readyz: %d %s", status, text)
+		}
 		end()
+		s.until("ready again", func() bool { status, _ := s.readyz(); return status == http.StatusOK })
 		s.until("known", func() bool {
 			status, _, answer := s.post(s.sent)
 			return status == http.StatusOK && strings.Contains(answer, "duplicate")
 		})
+		s.whole()
+	})
+
+	t.Run("a sync that takes 30 seconds is answered 503 all the while, the watchdog is not fed, and then it goes on", func(t *testing.T) {
+		t.Parallel()
+		s := newStruck(t)
+		fed := s.watched(8 * time.Second)
+		s.up()
+		s.accepts(3)
+		fed(true)
+		end := s.strace("fdatasync", "delay_enter=30000000")
+		first := s.sent + 1
+		for began := time.Now(); time.Since(began) < 21*time.Second; { // each takes five
+			s.refuses(1)
+		}
+		fed(false) // for the rest
+		end()
+		s.until("known", func() bool {
+			status, _, answer := s.post(first)
+			return status == http.StatusOK && strings.Contains(answer, "duplicate")
+		})
+		fed(true)
+		s.whole()
+	})
+
+	t.Run("a sync that never ends does not keep it from stopping, with 74, and nothing is lost", func(t *testing.T) {
+		t.Parallel()
+		s := newStruck(t)
+		s.up()
+		s.accepts(3)
+		end := s.strace("fdatasync", "delay_enter=600000000")
+		s.refuses(1)
+		began := time.Now()
+		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			t.Fatal(err)
+		}
+		// The tracer holds its thread, as a real disk would, until it lets go.
+		s.until("at its end", func() bool { return strings.Contains(s.said.String(), "it could not be closed") })
+		if took := time.Since(began); took > 35*time.Second { // drain: 5s, twice, and what service.go adds
+			t.Errorf("it took %v to end", took)
+		}
+		end()
+		s.ends(exitIO)
+		s.up()
 		s.whole()
 	})
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -120,14 +121,15 @@ func (c *cli) admit(ctx context.Context) (*patient, []doctor.Finding) {
 		}
 	}
 	for _, x := range problems {
-		f := doctor.Bad("settings", x.Pos.String()+": "+x.Message, x.Hint)
+		said, mend := x.Pos.String()+": "+x.Message, cmp.Or(x.Hint, "mend this line; crmsyncd check shows it")
 		if x.Severity == diag.Warning {
-			f.State = doctor.Warn
+			findings = append(findings, doctor.Doubt("settings-doubt", "settings", said, mend))
+			continue
 		}
-		findings = append(findings, f)
+		findings = append(findings, doctor.Bad("settings-mistake", "settings", said, mend))
 	}
 	if len(problems) == 0 {
-		findings = append(findings, doctor.Fine("settings", fmt.Sprintf("%s: %s, %s, secrets and all", c.path(), plural(len(setup.Sources), "source"), plural(len(setup.Connectors), "connector"))))
+		findings = append(findings, doctor.Fine("settings", "settings", fmt.Sprintf("%s: %s, %s, secrets and all", c.path(), plural(len(setup.Sources), "source"), plural(len(setup.Connectors), "connector"))))
 	}
 	if p.setup == nil || p.setup.Settings == nil || p.setup.Rules == nil {
 		return nil, findings

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,7 @@ func (c *cli) outside(ctx context.Context, p *patient) []doctor.Finding {
 	defer func() { _ = done() }()
 	var findings []doctor.Finding
 	for _, x := range problems {
-		findings = append(findings, doctor.Bad("connectors", x.Message, x.Hint))
+		findings = append(findings, doctor.Bad("connectors-unusable", "connectors", x.Message, cmp.Or(x.Hint, "run crmsyncd doctor as root or as the daemon's user")))
 	}
 	var asks []func() []doctor.Finding
 	for _, b := range s.Connectors {
@@ -98,30 +99,31 @@ func (p *patient) account(ctx context.Context, about string, a live.Account) []d
 	if p.client != nil {
 		by, err := p.client.Account(ctx, a.Name)
 		if err != nil {
-			return []doctor.Finding{doctor.Doubt(about, "the running daemon cannot ask it: "+err.Error(), "if the settings changed: systemctl reload crmsyncd")}
+			return []doctor.Finding{doctor.Doubt("account-unasked", about, "the running daemon cannot ask it: "+err.Error(), "if the settings changed: systemctl reload crmsyncd")}
 		}
 		a.Connector = by
 	} else if !p.whole {
-		return []doctor.Finding{doctor.Doubt(about, "its credentials cannot be tried: secrets are missing here", "set -a; . /etc/crmsyncd/secrets.env; crmsyncd doctor")}
+		return []doctor.Finding{doctor.Doubt("account-untried", about, "its credentials cannot be tried: secrets are missing here", "set -a; . /etc/crmsyncd/secrets.env; crmsyncd doctor")}
 	}
 	writes := slices.DeleteFunc(slices.Clone(p.setup.Rules.Writes()), func(w mapping.Write) bool { return w.To != a.Name })
 	if len(writes) == 0 {
-		return []doctor.Finding{doctor.Doubt(about, "no rule writes to it", "add a rule to the mapping, or remove the connector")}
+		return []doctor.Finding{doctor.Doubt("account-idle", about, "no rule writes to it", "add a rule to the mapping, or remove the connector")}
 	}
 	problems := live.Check(ctx, writes, []live.Account{a})
 	if len(problems) == 0 {
-		return []doctor.Finding{doctor.Fine(about, "the credentials are accepted, and let all be written that the rules want")}
+		return []doctor.Finding{doctor.Fine("account", about, "the credentials are accepted, and let all be written that the rules want")}
 	}
 	out := []doctor.Finding{}
 	for _, x := range problems[:min(len(problems), 3)] {
-		f := doctor.Bad(about, x.Pos.String()+": "+x.Message, x.Hint)
+		said, mend := x.Pos.String()+": "+x.Message, cmp.Or(x.Hint, "mend this line; crmsyncd check --live shows it")
 		if x.Severity == diag.Warning {
-			f.State = doctor.Warn
+			out = append(out, doctor.Doubt("account-doubt", about, said, mend))
+			continue
 		}
-		out = append(out, f)
+		out = append(out, doctor.Bad("account-mistake", about, said, mend))
 	}
 	if n := len(problems) - len(out); n > 0 {
-		out = append(out, doctor.Doubt(about, fmt.Sprintf("%d more of this kind", n), "crmsyncd check --live --connector "+a.Name+" shows all"))
+		out = append(out, doctor.Doubt("account-more", about, fmt.Sprintf("%d more of this kind", n), "crmsyncd check --live --connector "+a.Name+" shows all"))
 	}
 	return out
 }
@@ -129,18 +131,18 @@ func (p *patient) account(ctx context.Context, about string, a live.Account) []d
 // vendor asks a vendor for the last minute.
 func (p *patient) vendor(ctx context.Context, about string, r sources.Reader) doctor.Finding {
 	if !p.whole {
-		return doctor.Doubt(about, "its credentials cannot be tried: secrets are missing here", "set -a; . /etc/crmsyncd/secrets.env; crmsyncd doctor")
+		return doctor.Doubt("vendor-untried", about, "its credentials cannot be tried: secrets are missing here", "set -a; . /etc/crmsyncd/secrets.env; crmsyncd doctor")
 	}
 	now := time.Now()
 	_, err := r.History(ctx, sources.Query{From: now.Add(-time.Minute), Until: now, Known: known})
 	var refused *sources.ReadError
 	switch {
 	case err == nil:
-		return doctor.Fine(about, "its vendor can be asked for missed webhooks")
+		return doctor.Fine("vendor", about, "its vendor can be asked for missed webhooks")
 	case errors.As(err, &refused) && refused.Again:
-		return doctor.Doubt(about, "its vendor cannot be asked now: "+refused.What, "try again later; webhooks come all the same")
+		return doctor.Doubt("vendor-later", about, "its vendor cannot be asked now: "+refused.What, "try again later; webhooks come all the same")
 	}
-	return doctor.Bad(about, "its vendor cannot be asked: "+err.Error(), "webhooks come all the same, but missed ones cannot be fetched: compare the credentials with the vendor's page")
+	return doctor.Bad("vendor-refused", about, "its vendor cannot be asked: "+err.Error(), "webhooks come all the same, but missed ones cannot be fetched: compare the credentials with the vendor's page")
 }
 
 // known says of everything that it is known, so that no more is asked of it.

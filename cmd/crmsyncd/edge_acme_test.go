@@ -97,8 +97,64 @@ func TestACME(t *testing.T) {
 	}
 }
 
+// TestACMEForCustomersOnly is of a CA that wants External Account Binding.
+func TestACMEForCustomersOnly(t *testing.T) {
+	pebble := os.Getenv("PEBBLE")
+	if pebble == "" {
+		t.Skip("make acme-test does this")
+	}
+	t.Parallel()
+	const key = "zWNDZM6eQGHWpSRTPal5eIUYFTu7EajVIoguysqZ9wG44nMEtx3MUAsUDkMTQ12W"
+	for name, c := range map[string]struct {
+		eab  string
+		want string // in the status; "": a certificate
+	}{
+		"a customer":                    {"    eab: {kid: kid-1, hmac_key: \"${file:key}\"}\n", ""},
+		"nobody in particular":          {"", "externalAccountRequired"},
+		"a customer with another's key": {"    eab: {kid: kid-1, hmac_key: b3RoZXItb3RoZXItb3RoZXItb3RoZXItb3RoZXI}\n", "no certificate for hooks.example.com was issued"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			listen := address(t)
+			ca := newCA(t, pebble)
+			ca.customers = map[string]string{"kid-1": key}
+			ca.start(listen, address(t))
+			dir := t.TempDir()
+			settings := "tls:\n  acme:\n    domains: [hooks.example.com]\n    directory: https://" + ca.address + "/dir\n    ca: " + filepath.Join(ca.dir, "cert.pem") + "\n" + c.eab
+			err := writeConfig(dir, listen, "unix:./admin.sock", "http://127.0.0.1:1")
+			if err == nil {
+				err = os.WriteFile(filepath.Join(dir, "key"), []byte(key), 0o600)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := atEdge(t, dir, "", settings)
+			var got admin.Certificate
+			if err := poll(func() error {
+				s, err := admin.NewClient("unix:" + filepath.Join(dir, "admin.sock")).Status(t.Context())
+				if err == nil && len(s.Certificates) == 1 {
+					got = s.Certificates[0]
+				}
+				if err == nil && got.ExpiresAt.IsZero() && got.Problem == "" {
+					err = io.ErrNoProgress
+				}
+				return err
+			}); err != nil {
+				t.Fatalf("%v: %+v\n%s\n%s", err, got, p.err.String(), ca.said.String())
+			}
+			if (c.want == "") != !got.ExpiresAt.IsZero() || !strings.Contains(got.Problem, c.want) {
+				t.Errorf("got %+v, want a problem with %q\n%s", got, c.want, ca.said.String())
+			}
+			if strings.Contains(p.err.String(), key) {
+				t.Error("the log shows the key")
+			}
+		})
+	}
+}
+
 // ca is a running pebble.
 type ca struct {
+	customers        map[string]string // keys by id; nil: it issues to everybody
 	t                *testing.T
 	bin, dir         string
 	address, manager string
@@ -124,11 +180,15 @@ func (c *ca) start(secure, plain string) {
 		n, _ := strconv.Atoi(p)
 		return n
 	}
-	settings, err := json.Marshal(map[string]any{"pebble": map[string]any{
+	pebble := map[string]any{
 		"listenAddress": c.address, "managementListenAddress": c.manager,
 		"certificate": filepath.Join(c.dir, "cert.pem"), "privateKey": filepath.Join(c.dir, "key.pem"),
 		"tlsPort": port(secure), "httpPort": port(plain),
-	}})
+	}
+	if c.customers != nil {
+		pebble["externalAccountBindingRequired"], pebble["externalAccountMACKeys"] = true, c.customers
+	}
+	settings, err := json.Marshal(map[string]any{"pebble": pebble})
 	path := filepath.Join(c.dir, "pebble.json")
 	if err == nil {
 		err = os.WriteFile(path, settings, 0o600)

@@ -103,7 +103,7 @@ func (c *cli) eventsShow() *cobra.Command {
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
 				e, err := ops.Event(cmd.Context(), seq)
 				if err != nil {
-					return fmt.Errorf("%s: %w", args[0], err)
+					return err
 				}
 				if asJSON {
 					return printJSON(cmd.OutOrStdout(), e)
@@ -125,6 +125,7 @@ func showEvent(w io.Writer, e admin.Event) error {
 		fmt.Fprintf(w, "  set aside: %s\n", e.Discarded)
 	}
 	fmt.Fprintf(w, "  occurred %s, received %s\n", e.OccurredAt.Local().Format(time.DateTime), e.ReceivedAt.Local().Format(time.DateTime))
+	fmt.Fprintf(w, "  trace %s\n", e.TraceID)
 	for _, d := range e.Deliveries {
 		showDelivery(w, d, true)
 	}
@@ -200,7 +201,7 @@ func (c *cli) eventsDiscard() *cobra.Command {
 				for _, seq := range seqs {
 					e, err := ops.Event(cmd.Context(), seq)
 					if err != nil {
-						return fmt.Errorf("%s: %w", store.EventID(seq), err)
+						return err
 					}
 					if e.State == store.Quarantined || e.State == store.Unmatched {
 						nowhere = append(nowhere, seq)

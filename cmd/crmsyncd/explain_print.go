@@ -44,8 +44,12 @@ func printExplanation(w io.Writer, p paint, ev *event.Event, rules []mapping.Exp
 		fmt.Fprintf(w, ", call %s", ev.Call.Status)
 	}
 	fmt.Fprintln(w)
+	brief := false // the rule before took one line
 	for _, r := range rules {
-		fmt.Fprintln(w)
+		was := brief
+		if brief = !r.Matched && len(r.Reads)+len(r.False) == 0; !was || !brief {
+			fmt.Fprintln(w)
+		}
 		if !r.Matched {
 			fmt.Fprintln(w, p(faint, fmt.Sprintf("– %s (%s): no, %s", r.Rule, r.Pos, r.Why)))
 			explainWhen(w, r)
@@ -198,13 +202,20 @@ func value(v any) string {
 	case json.Number:
 		return v.String()
 	case map[string]any: // in the body of a webhook
-		text, err := json.Marshal(v)
-		if err == nil {
-			return short(string(text))
+		var b strings.Builder
+		enc := json.NewEncoder(&b)
+		enc.SetEscapeHTML(false)
+		if err := enc.Encode(v); err == nil {
+			return short(strings.TrimSpace(b.String()))
 		}
-	}
-	if list, ok := v.([]string); ok {
-		v = connectors.AsList(list)
+	case []any:
+		items := make([]string, len(v))
+		for i, item := range v {
+			items[i] = value(item)
+		}
+		return short("[" + strings.Join(items, ", ") + "]")
+	case []string:
+		return value(connectors.AsList(v))
 	}
 	return short(fmt.Sprint(v))
 }

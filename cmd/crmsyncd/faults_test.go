@@ -31,11 +31,14 @@ type struck struct {
 	dir     string // of the settings; the ledger is in data below it
 	self    string // the program
 	sb      *sandbox.Sandbox
+	crm     string // where the sandbox is
 	listen  string
 	private string
 	src     sources.Source
 	begin   time.Time
 	said    output
+	stderr  io.Writer // in place of said; may be nil
+	env     []string  // of the daemon, beside the test's own
 	cmd     *exec.Cmd
 	exited  chan int // the exit code, once
 	sent    int      // webhooks; their numbers begin at 1
@@ -49,6 +52,7 @@ func newStruck(t *testing.T) *struck {
 	s := &struck{t: t, dir: t.TempDir(), sb: sandbox.New(sandbox.Options{Unlimited: true}), acked: map[int]bool{}, begin: time.Now().Add(-20 * time.Hour).Truncate(time.Second)}
 	crm := httptest.NewServer(s.sb)
 	t.Cleanup(crm.Close)
+	s.crm = crm.URL
 	s.listen, s.private = address(t), "unix:"+filepath.Join(s.dir, "admin.sock")
 	if err := writeConfig(s.dir, s.listen, s.private, crm.URL); err != nil {
 		t.Fatal(err)
@@ -84,7 +88,10 @@ func (s *struck) start(within ...string) {
 	args := append(within[:len(within):len(within)], s.self, "serve", "--config", filepath.Join(s.dir, "config.yaml"))
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir, cmd.Stderr = s.dir, &s.said
-	cmd.Env = append(os.Environ(), "CRMSYNCD_TEST_RUN=1", "GOMEMLIMIT=512MiB")
+	if s.stderr != nil {
+		cmd.Stderr = s.stderr
+	}
+	cmd.Env = append(append(os.Environ(), "CRMSYNCD_TEST_RUN=1", "GOMEMLIMIT=512MiB"), s.env...)
 	if err := cmd.Start(); err != nil {
 		s.t.Fatal(err)
 	}
@@ -373,7 +380,12 @@ func (s *struck) strace(what, how string) (end func()) {
 	end = func() {
 		once.Do(func() {
 			_ = cmd.Process.Signal(syscall.SIGTERM)
-			<-over
+			select {
+			case <-over:
+			case <-time.After(3 * time.Second): // it is waiting for the end of a long delay
+				_ = cmd.Process.Kill()
+				<-over
+			}
 		})
 	}
 	s.t.Cleanup(end)

@@ -27,8 +27,10 @@ type process struct {
 	dir string
 	bin string   // "": the test itself
 	env []string // beside the test's own
-	cmd *exec.Cmd
-	err output
+	// within starts it elsewhere, as in another network; nil: here.
+	within func(start func() error) error
+	cmd    *exec.Cmd
+	err    output
 }
 
 // output is what a process says, which may be read while it runs.
@@ -62,7 +64,11 @@ func (p *process) start() {
 	p.t.Helper()
 	p.cmd = p.command("serve")
 	p.cmd.Stderr = &p.err
-	if err := p.cmd.Start(); err != nil {
+	within := p.within
+	if within == nil {
+		within = func(start func() error) error { return start() }
+	}
+	if err := within(p.cmd.Start); err != nil {
 		p.t.Fatal(err)
 	}
 }

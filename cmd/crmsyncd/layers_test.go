@@ -20,20 +20,22 @@ var layers = map[string][]string{
 	"event":              {},
 	"internal/diag":      {},
 	"internal/sandbox":   {},
-	"internal/httpx":     {},
+	"internal/httpx":     {"internal/trace"},
 	"internal/sd":        {},
 	"internal/oauth":     {"connectors", "event", "config", "internal/httpx"},
 	"examples":           {},
 	"sources":            {"event"},
-	"connectors":         {"event"},
+	"connectors":         {"event", "internal/trace"},
 	"store":              {"event"},
 	"config":             {"internal/diag"},
 	"mapping":            {"event", "connectors", "internal/diag"},
 	"sources/*":          {"sources", "event", "config", "internal/diag", "internal/httpx"},
 	"connectors/*":       {"connectors", "event", "config", "internal/httpx", "internal/oauth"},
 	"store/*":            {"store", "event"},
-	"internal/receiver":  {"sources", "store", "event"},
-	"internal/deliver":   {"sources", "connectors", "store", "event", "mapping"},
+	"internal/trace":     {"event"},
+	"internal/trace/*":   {},
+	"internal/receiver":  {"sources", "store", "event", "internal/trace"},
+	"internal/deliver":   {"sources", "connectors", "store", "event", "mapping", "internal/trace"},
 	"internal/reconcile": {"sources", "connectors", "store", "event", "mapping"},
 	"internal/starter":   {},
 	"internal/sbom":      {},
@@ -43,17 +45,19 @@ var layers = map[string][]string{
 	"internal/contrast":  {"connectors", "event", "mapping"},
 	"internal/live":      {"connectors", "event", "mapping", "internal/diag"},
 	"internal/admin":     {"sources", "connectors", "store", "event", "mapping"},
-	"internal/web":       {"sources", "connectors", "store", "event", "mapping"},
+	"internal/web":       {"store", "event", "mapping", "internal/admin", "internal/doctor"},
 
 	"internal/crashpoint": {},
+	"internal/caught":     {},
 }
 
-// everywhere may be imported by all: it is empty in what ships.
-var everywhere = []string{"internal/crashpoint"}
+// everywhere may be imported by all: the one is empty in what ships, the other
+// tells of panics, which can be anywhere.
+var everywhere = []string{"internal/crashpoint", "internal/caught"}
 
 // suites may import the thing that they test against beside their contract.
 var suites = map[string][]string{
-	"connectors/connectortest": {"internal/sandbox"},
+	"connectors/connectortest": {"internal/sandbox", "internal/trace"},
 }
 
 // anything is the wiring, which may import everything.

@@ -21,7 +21,7 @@ import (
 
 func (c *cli) ledger() *cobra.Command {
 	cmd := &cobra.Command{Use: "ledger", Short: "Verify, back up, restore, compact, encrypt and migrate the ledger", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() }}
-	cmd.AddCommand(c.ledgerVerify(), c.ledgerBackup(), c.ledgerRestore(), c.ledgerCompact(), c.ledgerEncrypt(), c.ledgerMigrate())
+	cmd.AddCommand(c.ledgerVerify(), c.ledgerBackup(), c.ledgerRestore(), c.ledgerCompact(), c.ledgerEncrypt(), c.ledgerMigrate(), c.ledgerAdopt())
 	return cmd
 }
 
@@ -175,8 +175,8 @@ func (c *cli) ledgerCompact() *cobra.Command {
 		Use:   "compact",
 		Short: "Give the disk back what the ledger does not use, whether the daemon runs or not",
 		Long: `Write what is live into a new file and put that in the place of the old one. The
-daemon goes on meanwhile: writes wait for a moment at the end. It needs as much
-space as the ledger has.`,
+daemon goes on meanwhile: writes wait for a moment at the end. As much space as
+the ledger has, and 64 MiB beside, must be free: less is refused, and says so.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.withKeeper(cmd.Context(), func(k admin.Keeper) error {

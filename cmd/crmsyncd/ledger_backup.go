@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -42,13 +44,19 @@ that N are left; other files are let alone. crmsyncd-backup.timer does this dail
 				return usage("--keep says how many backups stay in --dir: one at least")
 			}
 			return c.withKeeper(cmd.Context(), func(k admin.Keeper) error {
-				path := backupName(dir, time.Now())
+				var part *os.File
+				var path string
+				var err error
 				if dir == "" {
 					path = args[0]
-				} else if err := tidyFolder(dir, time.Now()); err != nil {
+					part, err = beginAt(path)
+				} else if err = tidyFolder(dir, time.Now()); err == nil {
+					part, path, err = beginIn(dir, time.Now())
+				}
+				if err != nil {
 					return fmt.Errorf("backup: %w", err)
 				}
-				n, err := c.backupTo(cmd.Context(), k, path)
+				n, err := c.backupTo(cmd.Context(), k, part, path)
 				if err != nil {
 					return fmt.Errorf("backup: %w", err)
 				}
@@ -82,18 +90,58 @@ const (
 	// deadPart is how long nobody wrote to a part that a backup left when it was
 	// killed; one that still runs writes all the time.
 	deadPart = time.Hour
+	// perSecond is how many backups may begin in one second.
+	perSecond = 99
 )
 
-func backupName(dir string, now time.Time) string {
-	return filepath.Join(dir, backupPrefix+now.UTC().Format(backupLayout)+backupSuffix)
+// backupName is the name of the nth backup of a second, from 1. That of the
+// second and later ones is behind that of the first: _ comes after a dot.
+func backupName(dir string, now time.Time, nth int) string {
+	number := ""
+	if nth > 1 {
+		number = fmt.Sprintf("_%02d", nth)
+	}
+	return filepath.Join(dir, backupPrefix+now.UTC().Format(backupLayout)+number+backupSuffix)
 }
 
 // isBackup tells whether a file has a name that backupName gives.
 func isBackup(name string) bool {
 	at, ok := strings.CutPrefix(name, backupPrefix)
 	at, whole := strings.CutSuffix(at, backupSuffix)
+	at, number, numbered := strings.Cut(at, "_")
+	nth, notNumber := strconv.Atoi(number)
 	_, err := time.Parse(backupLayout, at)
-	return ok && whole && err == nil
+	return ok && whole && err == nil && (!numbered || notNumber == nil && len(number) == 2 && nth > 1)
+}
+
+// beginAt begins a backup under a name that nothing has yet.
+func beginAt(path string) (part *os.File, err error) {
+	if _, err := os.Lstat(path); err == nil {
+		return nil, fmt.Errorf("%s is there already; name another file", path)
+	}
+	return os.OpenFile(path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+}
+
+// beginIn begins a backup under the next free name of this second, which no
+// other command can take meanwhile.
+func beginIn(dir string, now time.Time) (part *os.File, path string, err error) {
+	for nth := range perSecond {
+		path = backupName(dir, now, nth+1)
+		part, err = os.OpenFile(path+partSuffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		if errors.Is(err, fs.ErrExist) {
+			continue
+		}
+		if err != nil {
+			return nil, "", err
+		}
+		if _, err = os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+			return part, path, nil
+		}
+		if err = errors.Join(part.Close(), os.Remove(part.Name())); err != nil {
+			return nil, "", err
+		}
+	}
+	return nil, "", fmt.Errorf("%d backups of this second are there already", perSecond)
 }
 
 // tidyFolder makes the folder if need be, and deletes what killed backups left:
@@ -132,17 +180,10 @@ func rotate(dir string, keep int) (gone int, err error) {
 	return gone, err
 }
 
-// backupTo writes a backup under another name until it is whole, durable and
-// sound.
-func (c *cli) backupTo(ctx context.Context, k admin.Keeper, path string) (n int64, err error) {
-	if _, err := os.Lstat(path); err == nil {
-		return 0, fmt.Errorf("%s is there already; name another file", path)
-	}
-	temp := path + partSuffix
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return 0, err
-	}
+// backupTo writes a backup into f, which gets the name of path once it is
+// whole, durable and sound.
+func (c *cli) backupTo(ctx context.Context, k admin.Keeper, f *os.File, path string) (n int64, err error) {
+	temp := f.Name()
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, os.Remove(temp))

@@ -69,10 +69,31 @@ func TestBackupFolder(t *testing.T) {
 
 	t.Run("names are in the order of time, in any zone", func(t *testing.T) {
 		t.Parallel()
-		before := backupName("", now.In(time.FixedZone("", 9*3600)))
-		after := backupName("", now.Add(time.Second).In(time.FixedZone("", -9*3600)))
+		before := backupName("", now.In(time.FixedZone("", 9*3600)), 1)
+		after := backupName("", now.Add(time.Second).In(time.FixedZone("", -9*3600)), 1)
 		if before != "crmsyncd-20260304T050607Z.db" || !isBackup(before) || before >= after {
 			t.Errorf("got %s and %s", before, after)
+		}
+	})
+
+	t.Run("a second backup in one second has a name of its own, and is younger", func(t *testing.T) {
+		t.Parallel()
+		dir := folder(t, "crmsyncd-20260304T050607Z.db", "crmsyncd-20260304T050607Z_02.db.part")
+		part, path, err := beginIn(dir, now)
+		if err != nil || part.Close() != nil || filepath.Base(path) != "crmsyncd-20260304T050607Z_03.db" {
+			t.Fatalf("got %s, %v", path, err)
+		}
+		if err := os.Rename(part.Name(), path); err != nil {
+			t.Fatal(err)
+		}
+		if gone, err := rotate(dir, 1); gone != 1 || err != nil {
+			t.Errorf("got %d, %v; want 1 deleted", gone, err)
+		}
+		holds(t, dir, "crmsyncd-20260304T050607Z_02.db.part", "crmsyncd-20260304T050607Z_03.db")
+		for _, name := range []string{"crmsyncd-20260304T050607Z_1.db", "crmsyncd-20260304T050607Z_.db", "crmsyncd-20260304T050607Z_01.db", "crmsyncd-20260304T050607Z_xx.db"} {
+			if isBackup(name) {
+				t.Errorf("%s is taken for a backup", name)
+			}
 		}
 	})
 }

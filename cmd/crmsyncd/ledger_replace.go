@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/store"
 	"github.com/crmsyncd/crmsyncd/store/bolt"
@@ -21,7 +22,8 @@ func (c *cli) ledgerRestore() *cobra.Command {
 		Short: "Put a backup in the place of the ledger; the ledger that is there is kept",
 		Long: `Verify a backup and put a copy of it in the place of the ledger, which is kept
 beside it. The daemon must be stopped. What came in after the backup was made is
-not there then: vendors' retries and crmsyncd backfill bring it back.`,
+not there then: vendors' retries and crmsyncd backfill bring it back. What happened
+until now is looked for in the CRMs before a record is made of it.`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			path, address, setup, err := c.ledgerPath()
@@ -71,7 +73,35 @@ func noted(ctx context.Context, setup *app.Setup, a store.Audit) error {
 		return err
 	}
 	a.Who = me()
+	app.Settle(ctx, l, setup.Settings.DataDir, quiet())
 	return errors.Join(l.KeepAudit(ctx, a), l.Close())
+}
+
+func (c *cli) ledgerAdopt() *cobra.Command {
+	return &cobra.Command{
+		Use:   "adopt",
+		Short: "Say that the ledger belongs to this machine now, and is used on no other",
+		Long: `A ledger notes on which machine and in which folder it is used. Where that is
+another one than before, the daemon, status and doctor warn: two daemons with copies
+of one ledger write to the same CRMs, each without knowing of the other, and records
+come twice. Nothing is refused for it. Make sure that no daemon runs where the ledger
+came from; then this command ends the warning.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.withKeeper(cmd.Context(), func(k admin.Keeper) error {
+				done, err := k.Adopt(cmd.Context())
+				if err != nil {
+					return err
+				}
+				if done {
+					fmt.Fprintln(cmd.OutOrStdout(), "the ledger belongs here now; it must not be used anywhere else")
+				} else {
+					fmt.Fprintln(cmd.OutOrStdout(), "the ledger belongs here already")
+				}
+				return nil
+			})
+		},
+	}
 }
 
 func (c *cli) ledgerMigrate() *cobra.Command {

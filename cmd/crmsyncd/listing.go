@@ -5,12 +5,12 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -101,21 +101,9 @@ func parseBefore(s string) (uint64, error) {
 
 // parseTime reads a date, a time, or a length of time before now.
 func parseTime(s string) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
+	t, err := admin.ParseTime(s, time.Now(), time.Local)
+	if err != nil {
+		return t, coded{exitUsage, err}
 	}
-	if d, err := time.ParseDuration(s); err == nil {
-		return time.Now().Add(-d), nil
-	}
-	if days, ok := strings.CutSuffix(s, "d"); ok {
-		if n, err := strconv.ParseUint(days, 10, 16); err == nil {
-			return time.Now().AddDate(0, 0, -int(n)), nil
-		}
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, time.Local); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, usage("%q is no time; write 2026-03-04, 2026-03-04T09:30:00Z, 2h or 7d", s)
+	return t, nil
 }

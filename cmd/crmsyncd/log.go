@@ -21,13 +21,15 @@ const logEnd = 2 * time.Second
 
 // daemonLog is the log of serve. Its lines are written by a goroutine of their
 // own: a journal or a pipe that hangs must not make webhooks and deliveries
-// wait. What does not fit into logRoom meanwhile is dropped, counted, and told
-// once lines go out again. A crash of the runtime is written past it.
+// wait. What does not fit into logRoom meanwhile, and what a full disk does not
+// take, is dropped, counted, and told once lines go out again. A crash of the
+// runtime is written past it.
 type daemonLog struct {
 	out     io.Writer
 	journal bool
 	current atomic.Pointer[slog.Logger]
 	dropped atomic.Uint64
+	cut     bool // of the goroutine that writes: the last line is not whole
 
 	mu      sync.Mutex
 	queue   [][]byte
@@ -72,20 +74,20 @@ func (l *daemonLog) poke() {
 // pass writes what waits until the log ends.
 func (l *daemonLog) pass() {
 	defer close(l.done)
-	told := uint64(0)
+	told, taken := uint64(0), true
 	for range l.wake {
 		for {
 			line, empty, ended := l.next()
 			if line != nil {
-				_, _ = l.out.Write(line) // there is nowhere to tell it
+				taken = l.put(line)
 			}
 			if !empty {
 				continue
 			}
-			if n := l.dropped.Load(); n > told && !ended {
+			if n := l.dropped.Load(); n > told && taken && !ended {
 				told = n
 				if log := l.current.Load(); log != nil {
-					log.Warn("lines of the log were dropped: they were not taken in time", "lines", n)
+					log.Warn("lines of the log were dropped: they were not taken, or not in time", "lines", n)
 				}
 				continue
 			}
@@ -95,6 +97,25 @@ func (l *daemonLog) pass() {
 			break
 		}
 	}
+}
+
+// put writes a line, and reports whether it was taken. A line that was cut is
+// ended before the next.
+func (l *daemonLog) put(line []byte) bool {
+	if l.cut {
+		if _, err := l.out.Write([]byte{'\n'}); err != nil {
+			l.dropped.Add(1)
+			return false
+		}
+		l.cut = false
+	}
+	n, err := l.out.Write(line)
+	if err == nil {
+		return true
+	}
+	l.dropped.Add(1)
+	l.cut = n > 0
+	return false
 }
 
 // next takes the line that waits longest; empty tells that none is behind it.

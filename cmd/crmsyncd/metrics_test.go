@@ -144,6 +144,7 @@ func TestMetrics(t *testing.T) {
 			`crmsyncd_connector_requests_limit{connector="airtable",limit="window"} 10000`,
 			`crmsyncd_reloads_total{result="failed"} 0`, "crmsyncd_settings_last_load_successful 1", "crmsyncd_ready 1",
 			`crmsyncd_reconcile_runs_total{connector="hubspot",source="",state="done"} 1`,
+			`crmsyncd_audit_entries_total{action="reconcile"} 1`, `crmsyncd_audit_entries_total{action="erase"} 0`,
 			fmt.Sprintf(`version=%q} 1`, version), "process_resident_memory_bytes ",
 		} {
 			if !strings.Contains(metrics, want) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -68,8 +69,9 @@ func (c *cli) withRuns(ctx context.Context, do func(admin.Reconciler) error) err
 
 func runReconcile(cmd *cobra.Command, r admin.Reconciler, o admin.ReconcileOrder, asJSON bool) error {
 	line := &runLine{out: cmd.ErrOrStderr(), live: isScreen(cmd.ErrOrStderr())}
+	over := line.tell(runLineEvery)
 	runs, err := r.Reconcile(cmd.Context(), o, line.show)
-	line.clear()
+	over()
 	if asJSON && runs != nil {
 		err = errors.Join(printJSON(cmd.OutOrStdout(), runs), err)
 	} else {
@@ -142,15 +144,68 @@ func describeRun(r store.Run) string {
 	return s.String()
 }
 
-// runLine shows how far a run is, in one line of a terminal.
+// runLineEvery is how often a run says how far it is where that is no terminal.
+const runLineEvery = 5 * time.Second
+
+// runLine shows how far a run is: in one line of a terminal, and elsewhere in a
+// line now and then, so that nobody takes a vendor that does not answer for a
+// command that hangs.
 type runLine struct {
-	out   io.Writer
-	live  bool
+	out  io.Writer
+	live bool
+
+	mu    sync.Mutex
+	step  admin.ReconcileStep // the last one
 	drawn bool
 	last  time.Time
 }
 
+// tell has lines written where that is no terminal, until over is called.
+func (l *runLine) tell(every time.Duration) (over func()) {
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(every)
+		defer tick.Stop()
+		for {
+			select {
+			case <-stop:
+				return
+			case <-tick.C:
+				l.again()
+			}
+		}
+	}()
+	return func() {
+		close(stop)
+		<-stopped
+		l.clear()
+	}
+}
+
+func (l *runLine) clear() {
+	if l.drawn {
+		fmt.Fprint(l.out, "\r\x1b[K")
+	}
+}
+
+// again writes a line for who has seen none since the last.
+func (l *runLine) again() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	switch name := nameOf(l.step.Run); {
+	case l.live:
+	case name == "":
+		fmt.Fprintln(l.out, "reconcile: reading the ledger")
+	default:
+		fmt.Fprintf(l.out, "reconcile: %s: %s\n", name, howFar(l.step))
+	}
+}
+
 func (l *runLine) show(s admin.ReconcileStep) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.step = s
 	if !l.live || s.Waiting == "" && time.Since(l.last) < 100*time.Millisecond {
 		return
 	}
@@ -161,14 +216,14 @@ func (l *runLine) show(s admin.ReconcileStep) {
 		full := min(width, s.Done*width/s.Total)
 		fmt.Fprintf(l.out, "[%s%s] %3d%% ", strings.Repeat("#", full), strings.Repeat(".", width-full), min(100, s.Done*100/s.Total))
 	}
-	fmt.Fprintf(l.out, "%d compared, %d mended, %s", s.Compared, s.Mended, plural(s.Requests, "request"))
-	if s.Waiting != "" {
-		fmt.Fprintf(l.out, "; waits: %s", s.Waiting)
-	}
+	fmt.Fprint(l.out, howFar(s))
 }
 
-func (l *runLine) clear() {
-	if l.drawn {
-		fmt.Fprint(l.out, "\r\x1b[K")
+// howFar says what a run has done so far, and what it waits for.
+func howFar(s admin.ReconcileStep) string {
+	text := fmt.Sprintf("%d compared, %d mended, %s", s.Compared, s.Mended, plural(s.Requests, "request"))
+	if s.Waiting != "" {
+		text += "; waits: " + s.Waiting
 	}
+	return text
 }

@@ -34,10 +34,20 @@ var update = flag.Bool("update", false, "write the expected outputs in the scrip
 
 const testSecret = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
+// testVersion names a variable that has the test's own daemon take itself for
+// another version.
+const testVersion = "CRMSYNCD_TEST_VERSION"
+
 func TestMain(m *testing.M) {
 	if out := os.Getenv(bareOut); out != "" {
 		fmt.Fprintln(os.Stderr, bareProgram(os.Args[1], out))
 		os.Exit(1)
+	}
+	if at := os.Getenv(testResolver); at != "" {
+		resolveAt(at)
+	}
+	if v := os.Getenv(testVersion); v != "" {
+		version = v
 	}
 	if os.Getenv("CRMSYNCD_TEST_RUN") == "1" {
 		os.Exit(run(os.Args[1:]))

@@ -4,15 +4,18 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 )
 
 func threatsOfTheAdminSide() []threat {
 	return []threat{
 		{id: "T55", what: "has a page's own name lead to the admin address (DNS rebinding)", want: "421 on every path: only loopback names and those of the certificate are answered to", try: func(t *testing.T, a *attacked) {
 			for _, host := range []string{"evil.test", "evil.test:8788", "127.0.0.1.evil.test", "localhost.evil.test", "", "0.0.0.0", "[::]", "crmsyncd.evil.test", "127.0.0.1@evil.test"} {
-				for _, path := range []string{"/api/status", "/api/events", "/metrics", "/healthz", "/", "/api/nothing"} {
+				for _, path := range []string{"/api/status", "/api/events", "/metrics", "/healthz", "/", "/events", "/login", "/assets/page.js", "/api/nothing"} {
 					want := "421"
 					if strings.Contains(host, "@") {
 						want = "400"
@@ -24,7 +27,7 @@ func threatsOfTheAdminSide() []threat {
 			}
 		}},
 		{id: "T56", what: "has a page post to the admin address, as a form or as text", want: "403; no GET changes anything", try: func(t *testing.T, a *attacked) {
-			for _, path := range []string{"/api/events/replay", "/api/deliveries/retry", "/api/deliveries/discard", "/api/events/discard", "/api/erase", "/api/ledger/backup", "/api/ledger/compact", "/api/audit", "/api/reconcile", "/api/sources/telli/backfill"} {
+			for _, path := range []string{"/api/events/replay", "/api/deliveries/retry", "/api/deliveries/discard", "/api/events/discard", "/api/erase", "/api/ledger/backup", "/api/ledger/compact", "/api/audit", "/api/reconcile", "/api/sources/telli/backfill", "/deliveries/retry", "/deliveries/discard", "/events/replay", "/events/discard", "/events/evt_1/values", "/logout", "/login"} {
 				for _, header := range []string{"Origin: https://evil.test", "Sec-Fetch-Site: cross-site", "Sec-Fetch-Site: same-site", "Origin: null"} {
 					for _, kind := range []string{"text/plain", "application/x-www-form-urlencoded", "application/json"} {
 						got, _ := a.raw(a.private, "POST "+path+" HTTP/1.1\r\nHost: localhost\r\n"+header+"\r\nContent-Type: "+kind+"\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
@@ -33,7 +36,7 @@ func threatsOfTheAdminSide() []threat {
 						}
 					}
 				}
-				if path == "/api/audit" || path == "/api/reconcile" {
+				if path == "/api/audit" || path == "/api/reconcile" || path == "/logout" || path == "/login" {
 					continue // there are reads of that name
 				}
 				if got, _ := a.raw(a.private, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); got != "405" && got != "400" && got != "404" {
@@ -41,8 +44,18 @@ func threatsOfTheAdminSide() []threat {
 				}
 			}
 		}},
+		{id: "T56b", what: "sends a form that no page made for this person, from a browser that does not say from where", want: "403: every form carries a token of its session", also: []string{"internal/admin TestAFormOfAnotherPageIsRefused"}, try: func(t *testing.T, a *attacked) {
+			for _, form := range []string{"", "id=evt_1.hubspot", "id=evt_1.hubspot&form=", "id=evt_1.hubspot&form=" + strings.Repeat("0", 64), `{"id":"evt_1"}`} {
+				for _, path := range []string{"/deliveries/retry", "/deliveries/discard", "/events/replay", "/events/discard", "/events/evt_1/values"} {
+					got, _ := a.raw(a.private, fmt.Sprintf("POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s", path, len(form), form))
+					if got != "403" {
+						t.Errorf("%s with %q: answered %s", path, form, got)
+					}
+				}
+			}
+		}},
 		{id: "T57", what: "shows an admin page within another", want: "`frame-ancestors 'none'`, `X-Frame-Options: DENY`, on every answer", try: func(t *testing.T, a *attacked) {
-			for _, path := range []string{"/api/status", "/metrics", "/nothing", "/healthz"} {
+			for _, path := range []string{"/api/status", "/metrics", "/nothing", "/healthz", "/", "/events", "/deliveries", "/deliveries/retry?id=evt_1.hubspot", "/reconcile", "/audit", "/assets/page.css"} {
 				req, err := http.NewRequest(http.MethodGet, "http://"+a.private+path, nil)
 				if err != nil {
 					t.Fatal(err)
@@ -53,7 +66,7 @@ func threatsOfTheAdminSide() []threat {
 				}
 			}
 		}},
-		{id: "T58", what: "is called `<script>…`, and an operator looks at the event", want: "no answer is a page: JSON, `nosniff`, `default-src 'none'`; terminals get no control characters", try: func(t *testing.T, a *attacked) {
+		{id: "T58", what: "is called `<script>…`, and an operator looks at the event", want: "it is text on every page, and no script runs but ours (`default-src 'none'; script-src 'self'`); the API is JSON, `nosniff`; terminals get no control characters", also: []string{"internal/web TestNothingThatIsShownIsTakenForHTML"}, try: func(t *testing.T, a *attacked) {
 			evil := "<script>alert(1)</script>\x1b[2J\x1b]0;owned\x07"
 			a.gives("call", a.signed(a.call(580, func(_, contact map[string]any) { contact["last_name"], contact["first_name"] = evil, evil }), newMessageID(), time.Now()), 200, "accepted")
 			for _, path := range []string{"/api/events", "/api/deliveries", "/api/status"} {
@@ -66,6 +79,16 @@ func threatsOfTheAdminSide() []threat {
 					t.Errorf("%s: %v", path, h)
 				}
 			}
+			for _, path := range []string{"/", "/events", "/events/evt_1", "/deliveries?state=done", "/audit"} {
+				req, err := http.NewRequest(http.MethodGet, "http://"+a.private+path, nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, body, h := a.do(req)
+				if policy := h.Get("Content-Security-Policy"); strings.Contains(body, "<script>") || !strings.Contains(policy, "default-src 'none'; style-src 'self'; script-src 'self';") || h.Get("X-Content-Type-Options") != "nosniff" {
+					t.Errorf("%s: %v\n%s", path, h, body)
+				}
+			}
 			for _, args := range [][]string{{"events", "list"}, {"deliveries", "list"}, {"events", "show", "evt_1"}, {"status"}} {
 				out, _ := a.command(args...).CombinedOutput()
 				if strings.ContainsAny(string(out), "\x1b\x07") {
@@ -74,6 +97,45 @@ func threatsOfTheAdminSide() []threat {
 			}
 		}},
 		{id: "T59", what: "guesses tokens of the admin side", want: "401, then 429; each route takes its role; compared by hash", also: []string{"internal/admin TestWhoGuessesTokensIsKeptWaiting", "internal/admin TestEveryRouteTakesTheRoleThatItNeeds"}},
+		{id: "T59b", what: "guesses tokens at the dashboard's door, or a session", want: "401, then 429; a session is 128 random bits in a cookie that scripts do not see, ends after 12 hours, with its token and when one signs out", also: []string{"internal/admin TestWhoGuessesAtTheDoorIsKeptWaiting", "internal/admin TestASessionEndsWithItsTimeOrItsToken", "internal/admin TestABrowserSignsInAndOut"}, try: func(t *testing.T, _ *attacked) {
+			a := prepareAttacked(t, "admin_access: {users: {anna: {role: operate, token: 0123456789abcdef-anna}}}\n")
+			a.start()
+			t.Cleanup(func() { _ = a.end(syscall.SIGKILL) })
+			enter := func(token string) (int, http.Header) {
+				req, err := http.NewRequest(http.MethodPost, "http://"+a.private+"/login", strings.NewReader("token="+token))
+				if err != nil {
+					t.Fatal(err)
+				}
+				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				status, _, h := a.do(req)
+				return status, h
+			}
+			if err := poll(func() error {
+				_, err := admin.NewClientFor(a.private, "0123456789abcdef-anna", nil).Status(t.Context())
+				return err
+			}); err != nil {
+				t.Fatal(err)
+			}
+			if status, h := enter("0123456789abcdef-anna"); status != 303 || !strings.Contains(h.Get("Set-Cookie"), "HttpOnly; SameSite=Strict") {
+				t.Errorf("the right token: %d %v", status, h)
+			}
+			for _, cookie := range []string{"", "crmsyncd=", "crmsyncd=0123456789abcdef-anna", "crmsyncd=" + strings.Repeat("A", 26)} {
+				if got, _ := a.raw(a.private, "GET /events HTTP/1.1\r\nHost: localhost\r\nCookie: "+cookie+"\r\nConnection: close\r\n\r\n"); got != "303" {
+					t.Errorf("the session %q: answered %s, want 303 to the door", cookie, got)
+				}
+			}
+			for i := range 10 {
+				if status, _ := enter(fmt.Sprint("guess-", i)); status != 401 {
+					t.Errorf("guess %d: %d, want 401", i, status)
+				}
+			}
+			if status, h := enter("0123456789abcdef-anna"); status != 429 || h.Get("Retry-After") == "" {
+				t.Errorf("after ten guesses: %d, want 429", status)
+			}
+			if said := a.err.String(); strings.Contains(said, "0123456789abcdef") || strings.Contains(said, "guess-") {
+				t.Error("the log shows a token")
+			}
+		}},
 		{id: "T60", what: "reaches an admin side that listens off this machine without proof", want: "does not start (78)", also: []string{"config TestTheAdminSideLeavesTheMachineOnlyWithCertificateAndTokens"}, try: func(t *testing.T, _ *attacked) {
 			a := prepareAttacked(t, "")
 			config := a.read("config.yaml")

@@ -23,7 +23,10 @@ func (c *cli) serve() *cobra.Command {
 		Long: `Run the daemon until SIGTERM or SIGINT. SIGHUP reloads settings and mapping:
 everything new is built first, and a broken file changes nothing.
 
-Exit codes: 0 stopped; 74 input/output; 75 another instance runs;
+A second SIGTERM or SIGINT ends it at once, with 1: what is under way waits in the
+ledger, as after a kill.
+
+Exit codes: 0 stopped; 1 ended by a second signal; 74 input/output; 75 another instance runs;
 78 settings or ledger that only a person can mend.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -58,6 +61,7 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 		return err
 	}
 	a.CountDropped(lines.Dropped)
+	a.Judge(judged)
 	go func() {
 		for {
 			select {
@@ -68,15 +72,16 @@ func serve(ctx context.Context, path string, stderr io.Writer) error {
 			}
 		}
 	}()
-	// A second signal ends at once.
-	context.AfterFunc(ctx, func() {
-		again := make(chan os.Signal, 1)
-		signal.Notify(again, os.Interrupt, syscall.SIGTERM)
-		<-again
+	// The first of them ends ctx, the second ends all at once.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		<-signals
 		lines.End()
 		fmt.Fprintln(stderr, "crmsyncd: ended at once by a second signal; what was under way waits in the ledger")
 		os.Exit(exitUnexpected)
-	})
+	}()
 	return a.Run(ctx)
 }
 

@@ -67,6 +67,9 @@ type soakOptions struct {
 	quick   bool          // records have one key each, so that no search is needed
 	rest    time.Duration // most between two events of a sender; 0: 25 ms
 	lag     time.Duration // of the CRMs' search indexes; 0: 1.5 s
+	listen  string        // of the daemon, where senders do not post to it directly
+	// crms serves the CRMs elsewhere, and gives their address; nil: on this machine.
+	crms func(http.Handler) (address string)
 	// tell hears what is wrong; nil: the test fails by it.
 	tell func(format string, args ...any)
 }
@@ -138,11 +141,17 @@ func newSoak(t *testing.T, seed uint64, o soakOptions) *soak {
 	s.life, s.giveUp = context.WithCancel(t.Context())
 	t.Cleanup(s.giveUp)
 	s.sb = sandbox.New(sandbox.Options{Unlimited: true, SearchDelay: o.lag, RefreshGrace: time.Minute})
-	server := httptest.NewServer(s.sb)
-	t.Cleanup(server.Close)
-	s.crm, s.listen, s.private = server.URL, address(t), "unix:"+filepath.Join(s.p.dir, "admin.sock")
+	if o.crms == nil {
+		o.crms = func(h http.Handler) string {
+			server := httptest.NewServer(h)
+			t.Cleanup(server.Close)
+			return server.URL
+		}
+	}
+	s.crm, s.listen, s.private = o.crms(s.sb), address(t), "unix:"+filepath.Join(s.p.dir, "admin.sock")
+	defaults(&o.listen, s.listen)
 	// Short limits, so that a round has room for what takes minutes in earnest.
-	s.write("config.yaml", strings.NewReplacer("LISTEN", s.listen, "ADMIN", s.private, "DATA", o.data, "SECRET", testSecret, "CRM", server.URL,
+	s.write("config.yaml", strings.NewReplacer("LISTEN", o.listen, "ADMIN", s.private, "DATA", o.data, "SECRET", testSecret, "CRM", s.crm,
 		"HUBSPOT", o.hubspot, "TOKEN", soakToken, "LAG", (o.lag+500*time.Millisecond).String()).Replace(`
 listen: LISTEN
 admin: ADMIN

@@ -37,6 +37,12 @@ func (c *cli) status() *cobra.Command {
 	return cmd
 }
 
+// What is said of a ledger that came from elsewhere.
+const (
+	foreignLedger = "was last used on another machine, or in another folder; if a daemon still runs there, both write to the CRMs, and records come twice"
+	adoptLedger   = "make sure that none runs there, then: crmsyncd ledger adopt"
+)
+
 func printStatus(w io.Writer, s admin.Status, now time.Time) error {
 	switch {
 	case !s.Running:
@@ -48,6 +54,9 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) error {
 	}
 	if s.Settings.Failure != "" {
 		fmt.Fprintf(w, "the last reload, at %s, was refused; the settings before it are in force:\n%s\n", s.Settings.FailedAt.Local().Format(time.DateTime), s.Settings.Failure)
+	}
+	if s.LedgerForeign {
+		fmt.Fprintf(w, "WARNING: ledger %s %s; %s\n", s.LedgerID, foreignLedger, adoptLedger)
 	}
 	if s.ClockAhead != 0 {
 		way := "ahead of"
@@ -65,12 +74,19 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) error {
 			fmt.Fprintf(w, "WARNING: %s: the newest certificate is not in use: %s\n", c.Port, c.Problem)
 		}
 	}
-	fmt.Fprintf(w, "%s, %d not understood; ledger %.1f MiB\n", plural(int(s.Events), "event"), s.Quarantine, float64(s.Bytes)/(1<<20))
+	fmt.Fprintf(w, "%s, %d not understood; ledger %.1f MiB", plural(int(s.Events), "event"), s.Quarantine, float64(s.Bytes)/(1<<20))
+	if s.Free > 0 {
+		fmt.Fprintf(w, ", %.1f GiB free on its disk", float64(s.Free)/(1<<30))
+	}
+	if !s.LastBackup.IsZero() {
+		fmt.Fprintf(w, "; last backup %s", ago(s.LastBackup, now))
+	}
+	fmt.Fprintln(w)
 	if len(s.Sources) > 0 {
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(tw, "SOURCE\tTYPE\tLAST WEBHOOK\tRECONCILED")
+		fmt.Fprintln(tw, "SOURCE\tTYPE\tLAST WEBHOOK\tLAST HOUR\tRECONCILED")
 		for _, x := range s.Sources {
-			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\n", x.Name, x.Type, ago(x.LastWebhook, now), reconciledAt(x.LastReconcile, now))
+			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", x.Name, x.Type, ago(x.LastWebhook, now), hourly(x.LastHour), reconciledAt(x.LastReconcile, now))
 		}
 		if err := tw.Flush(); err != nil {
 			return err
@@ -89,6 +105,17 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) error {
 		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\n", c.Name, c.State, c.Waiting, strings.TrimSuffix(ago(c.OldestWaiting, now), " ago"), c.Done, c.Dead, left(c.Limits), reconciledAt(c.LastReconcile, now), reason)
 	}
 	return tw.Flush()
+}
+
+// hourly tells the webhooks of an hour: "12 received, 1 refused".
+func hourly(h *admin.LastHour) string {
+	switch {
+	case h == nil:
+		return "-"
+	case h.Refused > 0:
+		return fmt.Sprintf("%d received, %d refused", h.Received, h.Refused)
+	}
+	return fmt.Sprintf("%d received", h.Received)
 }
 
 // ago tells a time as people look at it.

@@ -7,8 +7,11 @@ package airtable
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/config"
@@ -56,8 +59,17 @@ type Connector struct {
 	schemas  connectors.Cache[schema]
 }
 
+// baseID is how Airtable writes the ids of bases.
+var baseID = regexp.MustCompile(`app[A-Za-z0-9]{3,}`)
+
 // New returns a connector. It sends nothing.
 func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
+	if id := baseID.FindString(cfg.Base); id != cfg.Base || id == "" {
+		if id == "" {
+			return nil, errors.New("base: wants the id of the base, not its name; it stands in the base's address: https://airtable.com/app…")
+		}
+		return nil, fmt.Errorf("base: wants the id alone: %s", id)
+	}
 	if cfg.BaseURL == "" {
 		cfg.BaseURL = baseURL
 	}
@@ -154,6 +166,9 @@ func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]c
 	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart, Err: (*item).err, Fail: (*item).fail}.
 		Run(items, func(batch []*item) {
 			connectors.Isolate(ctx, batch, c.send, func(i *item, err *connectors.Error) { i.fail(err) })
+			for _, i := range batch {
+				i.change.Tell(i.result)
+			}
 		})
 	c.nameDuplicates(ctx, items)
 	return results, nil

@@ -57,7 +57,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		}
 	}
 	if len(key) == 0 {
-		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: "NO_KEY",
+		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: connectors.CodeNoKey,
 			Message: "an earlier attempt may have made the row, and it has no text by which to find it; give it a match"})
 		return
 	}

@@ -34,6 +34,8 @@ func (i *item) class() string {
 
 func (i *item) lane() string { return i.change.Lane }
 
+func (i *item) subject() *connectors.Change { return i.change }
+
 func (i *item) err() *connectors.Error { return i.result.Err }
 
 // apart is what must be there once in a request.
@@ -133,6 +135,7 @@ func (c *Connector) chooseMerge(ctx context.Context, i *item) *connectors.Error 
 
 // send writes items of one class with one request. It is all or nothing.
 func (c *Connector) send(ctx context.Context, part []*item) *connectors.Error {
+	ctx = connectors.Carrying(ctx, part, (*item).subject)
 	first := part[0]
 	method, repeatable := http.MethodPost, false
 	body := wireWrite{Typecast: c.typecast}

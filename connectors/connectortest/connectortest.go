@@ -126,6 +126,7 @@ func Test(t *testing.T, h Harness) {
 		{"a change of a merged record goes to the one that is left", writeMerged, canMerge},
 		{"10,000 people are read with few requests", readMany, canRead},
 		{"no secret and no customer's data in errors and logs", secrets, nothing},
+		{"a request passes on the traces of its own changes only", ownTraces, nothing},
 		{"1,000 calls cost few requests", thousand, canRead},
 	} {
 		t.Run(c.name, func(t *testing.T) {

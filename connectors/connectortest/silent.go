@@ -113,13 +113,13 @@ func alike(f connectors.Field, in, got connectors.Value, zone *time.Location) bo
 	asked, held = squeeze(asked), squeeze(held)
 	switch f.Type {
 	case connectors.Number:
-		x, isNumber := connectors.AsNumber(in)
+		x, isNumber := connectors.Coercion{Country: "DE"}.Number(in)
 		y, isToo := connectors.AsNumber(got)
 		a, _ := x.Float64()
 		b, _ := y.Float64()
 		return isNumber && isToo && math.Abs(a-b) <= math.Abs(a)*1e-12
 	case connectors.Duration:
-		made, err := (connectors.Coercion{}).Coerce(connectors.Field{Type: connectors.Duration}, in)
+		made, err := (connectors.Coercion{Country: "DE"}).Coerce(connectors.Field{Type: connectors.Duration}, in)
 		s, isDuration := got.(event.Seconds)
 		if err != nil || !isDuration {
 			return false

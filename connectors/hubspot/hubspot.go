@@ -171,7 +171,14 @@ func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]c
 	c.prepare(ctx, items)
 	c.lookForTwins(ctx, items)
 	connectors.Batching[*item]{Size: Batch, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart, Err: (*item).err, Fail: (*item).fail}.
-		Run(items, func(batch []*item) { c.writePart(ctx, batch) })
+		Run(items, func(batch []*item) {
+			c.writePart(ctx, batch)
+			for _, i := range batch {
+				if len(i.change.Links) == 0 {
+					i.change.Tell(i.result)
+				}
+			}
+		})
 	c.link(ctx, items)
 	return results, nil
 }

@@ -69,7 +69,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		}
 	}
 	if len(compared) == 0 {
-		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: "NO_KEY",
+		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: connectors.CodeNoKey,
 			Message: "an earlier attempt may have made the record, and it has no value by which to find it; give it a match"})
 		return
 	}

@@ -38,6 +38,8 @@ func (i *item) class() string {
 
 func (i *item) lane() string { return i.change.Lane }
 
+func (i *item) subject() *connectors.Change { return i.change }
+
 func (i *item) err() *connectors.Error { return i.result.Err }
 
 // guarded tells whether HubSpot itself refuses a second record with the values:
@@ -171,6 +173,7 @@ func (c *Connector) writePart(ctx context.Context, part []*item) {
 // send writes items of one class with one request. Every input has a trace id,
 // so that a bad one does not spoil the others and answers find their inputs.
 func (c *Connector) send(ctx context.Context, part []*item) *connectors.Error {
+	ctx = connectors.Carrying(ctx, part, (*item).subject)
 	kind, repeatable := "/batch/create", part[0].guarded()
 	var body struct {
 		Inputs []wireInput `json:"inputs"`

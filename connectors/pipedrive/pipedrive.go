@@ -213,7 +213,10 @@ func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]c
 	c.lookForTwins(ctx, items)
 	c.readBefore(ctx, items)
 	connectors.Batching[*item]{Size: 1, Width: width, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart, Err: (*item).err, Fail: (*item).fail}.
-		Run(items, func(one []*item) { c.send(ctx, one[0]) })
+		Run(items, func(one []*item) {
+			c.send(ctx, one[0])
+			one[0].change.Tell(one[0].result)
+		})
 	return results, nil
 }
 

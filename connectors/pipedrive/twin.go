@@ -82,7 +82,7 @@ func (c *Connector) lookInList(ctx context.Context, lost []*item) {
 		}
 	})
 	if err == nil && !ended {
-		err = &connectors.Error{Kind: connectors.Unknown, Code: "TOO_MANY", Message: "too much was changed since an earlier attempt to find what it made"}
+		err = &connectors.Error{Kind: connectors.Unknown, Code: connectors.CodeTooMany, Message: "too much was changed since an earlier attempt to find what it made"}
 	}
 	taken := map[string]bool{}
 	for _, t := range twins {
@@ -192,7 +192,7 @@ func (t *twin) settle(err *connectors.Error, taken map[string]bool) {
 	case err != nil && len(t.found) == 0:
 		i.fail(err)
 	case t.key == nil && len(t.all) == 0:
-		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: "NO_KEY",
+		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: connectors.CodeNoKey,
 			Message: "an earlier attempt may have made the record, and it has no value by which to find it; give it a match"})
 	case len(t.found) > 1:
 		var records []connectors.Record
@@ -207,7 +207,7 @@ func (t *twin) settle(err *connectors.Error, taken map[string]bool) {
 			i.done, i.result.ID = true, i.id
 		}
 	case i.shape.kind.name == "callLogs" && i.values["user_id"] != nil:
-		i.fail(&connectors.Error{Kind: connectors.Invalid, Code: "CALL_LOG_UNSEEN",
+		i.fail(&connectors.Error{Kind: connectors.Invalid, Code: connectors.CodeUnseen,
 			Message: "an earlier attempt may have made the call log, and Pipedrive lists only those of the API token's user; look there, then discard the delivery or make the log by hand"})
 	}
 }

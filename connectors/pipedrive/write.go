@@ -31,6 +31,8 @@ type field = connectors.Field
 
 func (i *item) lane() string { return i.change.Lane }
 
+func (i *item) subject() *connectors.Change { return i.change }
+
 // class is the same for all: no request carries two records.
 func (i *item) class() string { return "" }
 
@@ -182,6 +184,7 @@ func (i *item) needsLook() bool {
 
 // send writes one record, and what belongs to it.
 func (c *Connector) send(ctx context.Context, i *item) {
+	ctx = connectors.Carrying(ctx, []*item{i}, (*item).subject)
 	if !i.done { // an earlier attempt made it, and it cannot be changed
 		c.sendRecord(ctx, i)
 	}

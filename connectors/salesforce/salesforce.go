@@ -91,6 +91,9 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	if cfg.Reserve < 0 || cfg.Reserve > 90 {
 		return nil, fmt.Errorf("reserve: it is a percentage from 1 to 90")
 	}
+	if org, lightning := strings.CutSuffix(strings.TrimSuffix(cfg.LoginURL, "/"), ".lightning.force.com"); lightning {
+		return nil, fmt.Errorf("login_url: programs log in at %s.my.salesforce.com, not where people see the pages", org)
+	}
 	header := http.Header{}
 	switch cfg.DuplicateRules {
 	case "", "allow":
@@ -202,7 +205,14 @@ func (c *Connector) Write(ctx context.Context, changes []connectors.Change) ([]c
 		return nil, connectors.AsError(ctx.Err())
 	}
 	connectors.Batching[*item]{Size: c.batch, Width: 1, Lane: (*item).lane, Class: (*item).class, Apart: (*item).apart, Err: (*item).err, Fail: (*item).fail}.
-		Run(items, func(batch []*item) { c.writeBatch(ctx, batch) })
+		Run(items, func(batch []*item) {
+			c.writeBatch(ctx, batch)
+			for _, i := range batch {
+				if i.people == nil {
+					i.change.Tell(i.result)
+				}
+			}
+		})
 	c.relate(ctx, items)
 	return results, nil
 }

@@ -73,7 +73,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		}
 	}
 	if !compared {
-		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: "NO_KEY",
+		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: connectors.CodeNoKey,
 			Message: "an earlier attempt may have made the record, and it has no text by which to find it; give it a match"})
 		return
 	}
@@ -90,7 +90,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		}
 	}
 	if len(rows) >= twinsMost {
-		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: "NO_KEY", Message: "an earlier attempt may have made the record, and too many are like it; give it a match"})
+		i.fail(&connectors.Error{Kind: connectors.Unknown, Code: connectors.CodeNoKey, Message: "an earlier attempt may have made the record, and too many are like it; give it a match"})
 	}
 }
 

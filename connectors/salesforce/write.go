@@ -37,6 +37,8 @@ func (i *item) class() string {
 
 func (i *item) lane() string { return i.change.Lane }
 
+func (i *item) subject() *connectors.Change { return i.change }
+
 func (i *item) err() *connectors.Error { return i.result.Err }
 
 func (i *item) fail(err *connectors.Error) { i.result.Err, i.done = err, true }
@@ -174,6 +176,7 @@ func (c *Connector) writeBatch(ctx context.Context, batch []*item) {
 // send writes items of one class with one request. Records are answered in
 // their order, each with what became of it.
 func (c *Connector) send(ctx context.Context, part []*item) *connectors.Error {
+	ctx = connectors.Carrying(ctx, part, (*item).subject)
 	first := part[0]
 	q := httpx.Request{Method: http.MethodPost, Path: c.path("/composite/sobjects"), Header: c.header}
 	switch {

@@ -112,7 +112,7 @@ var headerName = regexp.MustCompile(`^[A-Za-z0-9!#$%&'*+.^_|~-]{1,100}$`)
 // headers checks the headers of the settings; those that say what the request
 // is are not to be had.
 func headers(own map[string]config.Secret) (http.Header, error) {
-	taken := []string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "Connection", "Idempotency-Key", headerID, headerTime, headerSignature}
+	taken := []string{"Content-Type", "Content-Length", "Content-Encoding", "Transfer-Encoding", "Host", "Connection", "Idempotency-Key", "Traceparent", "Tracestate", headerID, headerTime, headerSignature}
 	out := http.Header{}
 	for _, name := range slices.Sorted(maps.Keys(own)) {
 		value, key := own[name].Reveal(), http.CanonicalHeaderKey(name)
@@ -183,6 +183,7 @@ func (c *Connector) post(ctx context.Context, i *item) {
 	if id == "" {
 		id = bodyID(i.body)
 	}
+	ctx = connectors.Carrying(ctx, []*item{i}, func(i *item) *connectors.Change { return i.change })
 	answer, err := c.client.Do(ctx, httpx.Request{
 		Method: http.MethodPost, Path: c.path, Body: i.body, Repeatable: true,
 		Header: c.keys.header(id, c.now(), i.body),
@@ -194,5 +195,6 @@ func (c *Connector) post(ctx context.Context, i *item) {
 		i.result.Err = c.classify(answer)
 	default:
 		i.result.ID, i.result.Created = id, i.change.ID == ""
+		i.change.Tell(i.result)
 	}
 }

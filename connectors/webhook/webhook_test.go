@@ -252,6 +252,7 @@ func TestUnfitSettingsAreNamed(t *testing.T) {
 		"signing_secret: number 1: what follows": func(c *webhook.Config) { c.SigningSecret = []config.Secret{"whsec_*"} },
 		"unsigned: it contradicts":               func(c *webhook.Config) { c.Unsigned = true },
 		"headers: Webhook-Id is set":             func(c *webhook.Config) { c.Headers = map[string]config.Secret{"webhook-id": "1"} },
+		"headers: Traceparent is set":            func(c *webhook.Config) { c.Headers = map[string]config.Secret{"traceparent": "1"} },
 		"headers: the value of X-A":              func(c *webhook.Config) { c.Headers = map[string]config.Secret{"x-a": "1\r\nX-B: 2"} },
 		"headers: \"a b\"":                       func(c *webhook.Config) { c.Headers = map[string]config.Secret{"a b": "1"} },
 		"allow_private: write":                   func(c *webhook.Config) { c.AllowPrivate = []string{"home"} },

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"path"
 	"strings"
 	"sync"
 
@@ -63,62 +64,18 @@ func (a *Access) user(r *http.Request) (u User, ok bool) {
 func wants(r *http.Request) Role {
 	switch {
 	case r.Method != http.MethodGet && r.Method != http.MethodHead:
-		if r.URL.Path == "/api/events/preview" { // asks with a list that no address could hold
+		switch looks, _ := path.Match("/events/*/values", r.URL.Path); {
+		case r.URL.Path == "/logout":
+			return Metrics
+		case r.URL.Path == "/api/events/preview", // asks with a list that no address could hold
+			looks: // is no GET, as it is kept in the audit trail
 			return Read
 		}
 		return Operate
-	case r.URL.Path == "/metrics", r.URL.Path == "/healthz", r.URL.Path == "/readyz", r.URL.Path == "/api/status":
+	case r.URL.Path == "/", r.URL.Path == "/logout", r.URL.Path == "/metrics", r.URL.Path == "/healthz", r.URL.Path == "/readyz", r.URL.Path == "/api/status":
 		return Metrics
 	}
 	return Read
-}
-
-// guarded refuses requests whose Host is no name of the admin side, such as
-// those of a page that had its name rebound to its address, and those of
-// whoever access does not admit.
-func guarded(next http.Handler, access func() *Access) http.Handler {
-	tries := guesses{}
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("X-Content-Type-Options", "nosniff")
-		w.Header().Set("X-Frame-Options", "DENY")
-		w.Header().Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-		w.Header().Set("Cross-Origin-Resource-Policy", "same-origin")
-		w.Header().Set("Referrer-Policy", "no-referrer")
-		w.Header().Set("Cache-Control", "no-store")
-		local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
-		if local != nil && local.Network() == "unix" {
-			next.ServeHTTP(w, r)
-			return
-		}
-		a := access()
-		if a == nil {
-			a = &Access{}
-		}
-		switch from := sender(r.RemoteAddr); {
-		case !a.named(r.Host):
-			fail(w, http.StatusMisdirectedRequest, "the admin side answers to loopback names and those of its certificate only")
-		case len(a.users) == 0 && local != nil && !loopback(local):
-			fail(w, http.StatusForbidden, "the admin side has no users; only this machine may ask it")
-		case len(a.users) == 0:
-			next.ServeHTTP(w, r)
-		case tries.many(from):
-			w.Header().Set("Retry-After", "10")
-			fail(w, http.StatusTooManyRequests, "too many wrong tokens from this address")
-		default:
-			u, ok := a.user(r)
-			if !ok {
-				tries.wrong(from)
-				w.Header().Set("WWW-Authenticate", `Bearer realm="crmsyncd"`)
-				fail(w, http.StatusUnauthorized, "the token of a user is needed; the commands take it from CRMSYNCD_ADMIN_TOKEN")
-				return
-			}
-			if wants(r) > u.Role {
-				fail(w, http.StatusForbidden, "this token may not do that")
-				return
-			}
-			next.ServeHTTP(w, r.WithContext(WithActor(r.Context(), u.Name)))
-		}
-	})
 }
 
 func (a *Access) named(host string) bool {

@@ -35,7 +35,7 @@ func ask(t *testing.T, h http.Handler, method, path, token, host, from string) *
 func TestEveryRouteTakesTheRoleThatItNeeds(t *testing.T) {
 	t.Parallel()
 	access := admin.NewAccess(tokens, nil)
-	h := admin.HandlerFor(keeperDesk(t), http.NotFoundHandler(), func() *admin.Access { return access })
+	h := admin.HandlerFor(keeperDesk(t), http.NotFoundHandler(), nil, func() *admin.Access { return access })
 	for path, least := range map[string]admin.Role{
 		"GET /metrics": admin.Metrics, "GET /healthz": admin.Metrics, "GET /readyz": admin.Metrics, "GET /api/status": admin.Metrics,
 		"GET /api/events": admin.Read, "GET /api/events/evt_1": admin.Read, "GET /api/deliveries": admin.Read, "GET /api/audit": admin.Read,
@@ -65,7 +65,7 @@ func TestEveryRouteTakesTheRoleThatItNeeds(t *testing.T) {
 func TestWhoGuessesTokensIsKeptWaiting(t *testing.T) {
 	t.Parallel()
 	access := admin.NewAccess(tokens, nil)
-	h := admin.HandlerFor(&desk{}, nil, func() *admin.Access { return access })
+	h := admin.HandlerFor(&desk{}, nil, nil, func() *admin.Access { return access })
 	code := func(token, from string) int { return ask(t, h, "GET", "/healthz", token, "localhost", from).Code }
 	for i := range 10 {
 		if got := code("wrong", "[2001:db8::1]:1"); got != http.StatusUnauthorized {
@@ -83,7 +83,7 @@ func TestWhoGuessesTokensIsKeptWaiting(t *testing.T) {
 func TestTheAdminSideAnswersToTheNamesOfItsCertificate(t *testing.T) {
 	t.Parallel()
 	access := admin.NewAccess(tokens, func(host string) bool { return host == "crm.example.com" })
-	h := admin.HandlerFor(&desk{}, nil, func() *admin.Access { return access })
+	h := admin.HandlerFor(&desk{}, nil, nil, func() *admin.Access { return access })
 	for host, want := range map[string]int{"crm.example.com:8788": 200, "crm.example.com": 200, "[::1]:8788": 200, "evil.test": 421, "192.0.2.7:8788": 421, "": 421} {
 		w := ask(t, h, "GET", "/healthz", "read-token-0123456789", host, "192.0.2.1:1")
 		if w.Code != want {
@@ -100,7 +100,7 @@ func TestTheAdminSideAnswersToTheNamesOfItsCertificate(t *testing.T) {
 func TestTheAuditTrailNamesTheUserOfTheToken(t *testing.T) {
 	t.Parallel()
 	d, access := keeperDesk(t), admin.NewAccess(tokens, nil)
-	srv := httptest.NewTLSServer(admin.HandlerFor(d, nil, func() *admin.Access { return access }))
+	srv := httptest.NewTLSServer(admin.HandlerFor(d, nil, nil, func() *admin.Access { return access }))
 	t.Cleanup(srv.Close)
 	secure := srv.Client().Transport.(*http.Transport).TLSClientConfig
 	address := srv.Listener.Addr().String()
@@ -125,7 +125,7 @@ func TestASocketFileNeedsNoToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: admin.HandlerFor(keeperDesk(t), nil, func() *admin.Access { return access })}}
+	srv := &httptest.Server{Listener: l, Config: &http.Server{Handler: admin.HandlerFor(keeperDesk(t), nil, nil, func() *admin.Access { return access })}}
 	srv.Start()
 	t.Cleanup(srv.Close)
 	if _, err := admin.NewClient("unix:" + path).Status(t.Context()); err != nil {

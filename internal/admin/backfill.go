@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -163,7 +164,8 @@ func refusedBy(resp *http.Response) error {
 		return fmt.Errorf("the admin address answered %s; does another program listen there?", resp.Status)
 	}
 	if resp.StatusCode == http.StatusNotFound {
-		return fmt.Errorf("%w: %s", store.ErrNotFound, problem.Error)
+		// The daemon's error ends as every such error does: said once is enough.
+		return fmt.Errorf("%s: %w", strings.TrimSuffix(problem.Error, ": "+store.ErrNotFound.Error()), store.ErrNotFound)
 	}
 	return errors.New(problem.Error)
 }

@@ -1,7 +1,8 @@
 // Package admin is what people see and do: events, deliveries, status. Desk
 // does it on a ledger, Handler serves a Desk over HTTP on the admin address,
-// and Client is the same Desk seen from another process. Sign-in, the
-// dashboard and changes of settings are not here.
+// and Client is the same Desk seen from another process. Who may ask, and signing
+// in with a browser, is decided here; the pages that it is shown are
+// internal/web's. Settings are not changed here.
 package admin
 
 import (
@@ -41,6 +42,7 @@ type Event struct {
 	Problem    string      `json:"problem,omitempty"`
 	Discarded  string      `json:"discarded,omitempty"` // why a person set it aside
 	DeliveryID string      `json:"delivery_id,omitempty"`
+	TraceID    string      `json:"trace_id"` // of its webhook, else of its own
 	Deliveries []Delivery  `json:"deliveries"`
 }
 
@@ -75,6 +77,14 @@ type Status struct {
 	Quarantine uint64    `json:"quarantined"`
 	Unplanned  uint64    `json:"unplanned"`
 	Bytes      int64     `json:"ledger_bytes"`
+	Free       int64     `json:"disk_free_bytes,omitempty"` // where the ledger is
+	// LastBackup is when a copy of the ledger was asked for last; zero: not
+	// lately, as far as the audit trail tells.
+	LastBackup time.Time `json:"last_backup,omitzero"`
+	// LedgerID is the same for a ledger and its copies. LedgerForeign says that it
+	// was last used on another machine, or in another folder.
+	LedgerID      string `json:"ledger_id,omitempty"`
+	LedgerForeign bool   `json:"ledger_foreign,omitempty"`
 	// ClockAhead is by how many seconds this machine's clock is ahead of those
 	// of all CRMs that answered lately, negative where it is behind; 0 within
 	// half a minute.
@@ -111,7 +121,14 @@ type Source struct {
 	// LastWebhook is when an authentic one was kept last; zero: not in the last
 	// week, as far as this daemon has looked.
 	LastWebhook   time.Time      `json:"last_webhook,omitzero"`
+	LastHour      *LastHour      `json:"last_hour,omitempty"` // nil: not known
 	LastReconcile *LastReconcile `json:"last_reconcile,omitempty"`
+}
+
+// LastHour counts webhooks of the last hour, or since the daemon's start.
+type LastHour struct {
+	Received int `json:"received"` // kept, or known already
+	Refused  int `json:"refused"`
 }
 
 // LastReconcile is the newest run of a source or connector.
@@ -163,6 +180,11 @@ type Desk struct {
 	// Reconciles compares what an order names; nil: it cannot.
 	Reconciles func(ctx context.Context, o ReconcileOrder, tell func(ReconcileStep)) ([]store.Run, error)
 
+	// Place tells this machine and folder from others; "" where nothing does.
+	Place string
+	// Settle notes what became of the ledger's file, and gives where it belongs;
+	// nil where it is no file.
+	Settle func(ctx context.Context) store.Home
 	// File is the ledger, where that is a file; nil where it is not.
 	File store.File
 	// Plan says what delivering an event would write.
@@ -179,6 +201,7 @@ type Desk struct {
 	attempts []attempt       // at consents, oldest first
 	filling  map[string]bool // sources of which a backfill runs
 	seen     seen            // accounts that are asked about
+	backups  backups
 }
 
 var _ Operations = (*Desk)(nil)
@@ -189,7 +212,10 @@ func (d *Desk) Status(ctx context.Context) (Status, error) {
 	if err != nil {
 		return Status{}, err
 	}
-	s := Status{Events: st.Events, Quarantine: st.Quarantined, Unplanned: st.Unplanned, Bytes: st.Bytes}
+	s := Status{Events: st.Events, Quarantine: st.Quarantined, Unplanned: st.Unplanned, Bytes: st.Bytes, LastBackup: d.lastBackup(ctx)}
+	if home, err := store.HomeOf(ctx, d.Ledger); err == nil {
+		s.LedgerID, s.LedgerForeign = home.ID, home.Foreign(d.Place)
+	}
 	for name, c := range st.Connectors {
 		s.Connectors = append(s.Connectors, Connector{Name: name, State: "unknown", Waiting: c.Waiting, Done: c.Done, Dead: c.Dead, OldestWaiting: c.OldestWaiting})
 	}
@@ -224,7 +250,7 @@ func (d *Desk) Event(ctx context.Context, seq uint64) (Event, error) {
 }
 
 func (d *Desk) view(v store.View) Event {
-	e := Event{State: v.State, Problem: v.Event.Problem, Discarded: v.Event.Discarded, DeliveryID: v.Event.DeliveryID, Deliveries: make([]Delivery, len(v.Deliveries))}
+	e := Event{State: v.State, Problem: v.Event.Problem, Discarded: v.Event.Discarded, DeliveryID: v.Event.DeliveryID, TraceID: v.Event.InTrace().String(), Deliveries: make([]Delivery, len(v.Deliveries))}
 	if ev, err := d.Parse(v.Event); err == nil {
 		e.Event = *ev
 	} else {

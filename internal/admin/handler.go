@@ -15,14 +15,14 @@ import (
 // Handler serves ops as JSON below /api/, /healthz, /readyz and, if metrics is
 // not nil, /metrics, to this machine only.
 func Handler(ops Operations, metrics http.Handler) http.Handler {
-	return HandlerFor(ops, metrics, func() *Access { return nil })
+	return HandlerFor(ops, metrics, nil, func() *Access { return nil })
 }
 
-// HandlerFor is Handler for those whom access admits; it is asked at every
-// request. Over TCP it answers only to loopback names in Host and to those of
-// the certificate, and to no cross-origin request, as pages in an
-// administrator's browser must not reach it.
-func HandlerFor(ops Operations, metrics http.Handler, access func() *Access) http.Handler {
+// HandlerFor is Handler for those whom access admits, with pages beside the API
+// unless they are nil; access is asked at every request. It answers only to
+// loopback names in Host and to those of the certificate, and to no cross-origin
+// request, as others' pages in an administrator's browser must not reach it.
+func HandlerFor(ops Operations, metrics http.Handler, pages Pages, access func() *Access) http.Handler {
 	h := &handler{ops}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", h.healthz)
@@ -47,7 +47,7 @@ func HandlerFor(ops Operations, metrics http.Handler, access func() *Access) htt
 	if r, ok := ops.(Reconciler); ok {
 		handleReconciler(mux, r)
 	}
-	return guarded(http.NewCrossOriginProtection().Handler(mux), access)
+	return newGate(mux, pages, access)
 }
 
 type handler struct{ ops Operations }

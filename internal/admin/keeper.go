@@ -24,8 +24,11 @@ type Keeper interface {
 	// Encrypt writes every record anew with the first of the ledger's keys, or
 	// not encrypted without one, and overwrites the old file.
 	Encrypt(ctx context.Context, tell func(done, total int)) (store.Compacted, error)
+	// Adopt says that the ledger belongs to this machine now, and to no other;
+	// done is false where it did before.
+	Adopt(ctx context.Context) (done bool, err error)
 	// Note keeps in the audit trail what a person had done elsewhere: provision,
-	// which writes to a CRM.
+	// which writes to a CRM, and ShowValues.
 	Note(ctx context.Context, what string, on []string) error
 	// Audits returns entries of the audit trail, newest first.
 	Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error)
@@ -100,6 +103,9 @@ func (d *Desk) backup(ctx context.Context, w io.Writer, size func(int64)) (int64
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute+time.Duration(st.Bytes/slowestBackup)*time.Second, errSlowBackup)
 	defer cancel()
 	n, err := d.File.Snapshot(ctx, w, size)
+	if err == nil {
+		d.backups.made(time.Now())
+	}
 	if err != nil && errors.Is(context.Cause(ctx), errSlowBackup) {
 		err = errSlowBackup
 	}
@@ -132,10 +138,30 @@ func (d *Desk) compact(ctx context.Context, what string, overwrite bool, tell fu
 	return d.File.Compact(ctx, overwrite, tell)
 }
 
+// Adopt implements Keeper.
+func (d *Desk) Adopt(ctx context.Context) (done bool, err error) {
+	if d.Settle == nil {
+		return false, errNoFile
+	}
+	h := d.Settle(ctx) // before the trail has an entry of today
+	if !h.Foreign(d.Place) {
+		return false, nil
+	}
+	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger adopt"}); err != nil {
+		return false, err
+	}
+	h.Place, h.Guest = d.Place, ""
+	return true, h.Keep(ctx, d.Ledger)
+}
+
+// ShowValues is what the audit trail calls it when somebody looks at the values
+// of an event on a page.
+const ShowValues = "events show values"
+
 // Note implements Keeper.
 func (d *Desk) Note(ctx context.Context, what string, on []string) error {
-	if what != "provision" {
-		return errors.New("only provision is noted so")
+	if what != "provision" && what != ShowValues {
+		return errors.New("only provision and " + ShowValues + " are noted so")
 	}
 	return d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: what, On: on})
 }

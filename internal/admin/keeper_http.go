@@ -30,6 +30,10 @@ func handleKeeper(mux *http.ServeMux, k Keeper) {
 		work(w, r, func(tell func(int, int)) (store.Compacted, error) { return k.Compact(r.Context(), overwrite, tell) })
 	})
 	mux.HandleFunc("POST /api/ledger/backup", func(w http.ResponseWriter, r *http.Request) { sendBackup(w, r, k) })
+	mux.HandleFunc("POST /api/ledger/adopt", func(w http.ResponseWriter, r *http.Request) {
+		done, err := k.Adopt(r.Context())
+		reply(w, adopted{done}, err)
+	})
 	mux.HandleFunc("POST /api/audit", func(w http.ResponseWriter, r *http.Request) {
 		var n note
 		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&n); err != nil {
@@ -199,6 +203,18 @@ type note struct {
 // Note implements Keeper.
 func (c *Client) Note(ctx context.Context, what string, on []string) error {
 	return c.send(ctx, "/api/audit", note{what, on}, nil)
+}
+
+// adopted is the answer to POST /api/ledger/adopt.
+type adopted struct {
+	Done bool `json:"done"`
+}
+
+// Adopt implements Keeper.
+func (c *Client) Adopt(ctx context.Context) (done bool, err error) {
+	var a adopted
+	err = c.send(ctx, "/api/ledger/adopt", struct{}{}, &a)
+	return a.Done, err
 }
 
 // Encrypt implements Keeper.

@@ -28,6 +28,8 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/internal/sd"
+	"github.com/crmsyncd/crmsyncd/internal/trace"
+	"github.com/crmsyncd/crmsyncd/internal/web"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 	"github.com/crmsyncd/crmsyncd/store/bolt"
@@ -46,6 +48,7 @@ type App struct {
 	ledger     store.Ledger
 	deliver    *deliver.Deliverer
 	metrics    *metrics
+	spans      *trace.Recorder // nil: none are recorded
 	reconciler *reconcile.Reconciler
 	desk       *admin.Desk
 	vaults     *vaults
@@ -60,8 +63,9 @@ type App struct {
 	outcome  admin.Settings
 	ready    atomic.Bool // the service manager was told so
 	draining atomic.Bool
-	broken   chan error   // the ledger's end; holds one
-	fullAt   atomic.Int64 // when the disk was found full last, Unix nanoseconds
+	broken   chan error // the ledger's end; holds one
+	taking   *taking
+	judge    web.Judge // nil: the dashboard does not say what needs a look
 }
 
 // lockTime is how long the start waits for the ledger: a command that was asked
@@ -86,24 +90,35 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	if err := closed(s.DataDir, filepath.Join(s.DataDir, LedgerFile)); err != nil {
 		return nil, err
 	}
-	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1)}
+	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1), taking: newTaking()}
 	a.setup.Store(setup)
 	a.outcome.LoadedAt = a.started
 	keys, err := setup.Keys()
 	if err != nil {
 		return nil, err
 	}
+	if a.spans, err = spans(s.Tracing, version, log); err != nil {
+		return nil, err
+	}
+	if a.spans != nil {
+		a.metrics.registry.MustRegister(spanCounts{a.spans})
+	}
 	opened := extend(m)
-	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Timeout: lockTime, Keys: keys, Log: log, Observe: a.metrics.committed, Failed: a.failed})
+	ledger, err := bolt.Open(bolt.Options{Path: filepath.Join(s.DataDir, LedgerFile), Init: true, Migrate: true, Timeout: lockTime, Keys: keys, Log: log, Observe: a.committed, Failed: a.failed})
 	opened()
 	if err != nil {
 		return nil, err
 	}
-	a.ledger, a.answers = discreet{ledger, a.setup.Load}, ledger.Alive
+	spare := newSparing(ledger, s.DataDir, log)
+	spare.restock()
+	a.ledger, a.answers = discreet{audited{spare, a.metrics.audits}, a.setup.Load}, ledger.Alive
+	a.taking.alive, a.taking.space = ledger.Alive, func() bool { return !full(s.DataDir) }
+	a.taking.write = func(ctx context.Context) error { return ledger.PutMark(ctx, "ledger takes writes", []byte("again")) }
+	home := a.settle(s.DataDir)
 	a.vaults = newVaults(a.ledger, log)
 	setup.vaults.Store(a.vaults)
 	a.metrics.registry.MustRegister(queues{ledger.Stats}, conditions{a})
-	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics, Vendors: httpx.Clock.Now})
+	a.deliver = deliver.New(deliver.Options{Ledger: a.ledger, Setup: setup.delivery(a.ledger), Log: log, Meter: a.metrics, Spans: a.spans, Vendors: httpx.Clock.Now, Gaps: home.Gaps})
 	a.desk = newDesk(a.ledger, a.setup.Load)
 	a.desk.Fill, a.desk.Wake, a.desk.File = a.fill, a.deliver.WakeAll, ledger
 	a.reconciler = newReconciler(a.ledger, a.setup.Load, a.append, log)
@@ -123,7 +138,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 // done before the ledger is closed.
 func NewDesk(ledger store.Ledger, setup *Setup) (desk *admin.Desk, done func()) {
 	file, _ := ledger.(store.File)
-	ledger = discreet{ledger, func() *Setup { return setup }}
+	ledger = discreet{newSparing(ledger, setup.Settings.DataDir, setup.Log), func() *Setup { return setup }}
 	v := newVaults(ledger, setup.Log)
 	setup.vaults.Store(v)
 	desk = newDesk(ledger, func() *Setup { return setup })
@@ -132,8 +147,9 @@ func NewDesk(ledger store.Ledger, setup *Setup) (desk *admin.Desk, done func()) 
 }
 
 func newDesk(ledger store.Ledger, setup func() *Setup) *admin.Desk {
-	k := keeping{ledger, setup}
+	k, dir := keeping{ledger, setup}, setup().Settings.DataDir
 	return &admin.Desk{
+		Place: place(dir), Settle: func(ctx context.Context) store.Home { return Settle(ctx, ledger, dir, setup().Log) },
 		Plan: k.plan, Traces: k.traces, Phone: k.phone, Copies: k.copies,
 		Ledger:   ledger,
 		Parse:    func(e store.Event) (*event.Event, error) { return reader{setup(), ledger}.Parse(e) },
@@ -201,18 +217,19 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	delivering = httpx.WithLeaving(delivering, delivering.Done())
-	working.Go(func() { a.deliver.Run(delivering, s.Delivery.Drain) })
-	working.Go(func() { a.sweeper().Run(delivering) })
-	working.Go(func() { a.reconciler.Schedule(delivering) })
-	running.Go(func() { a.recall(delivering) })
-	running.Go(func() { a.keepAccess(delivering) })
-	running.Go(func() { a.expirer().run(delivering) })
+	working.Go(a.lasting("delivering", func() { a.deliver.Run(delivering, s.Delivery.Drain) }))
+	working.Go(a.lasting("closing calls", func() { a.sweeper().Run(delivering) }))
+	working.Go(a.lasting("reconcile's schedule", func() { a.reconciler.Schedule(delivering) }))
+	running.Go(a.lasting("looking at the ledger", func() { a.taking.look(delivering) }))
+	running.Go(a.lasting("looking for the last webhooks", func() { a.recall(delivering) }))
+	running.Go(a.lasting("keeping access", func() { a.keepAccess(delivering) }))
+	running.Go(a.lasting("retention", func() { a.expirer().run(delivering) }))
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	private.BaseContext = func(net.Listener) context.Context { return asking }
 	serve(public, receiver.Listen(a.public, limits, s.TrustedProxies, a.edge.refuse))
 	serve(private, a.private)
-	running.Go(func() { a.keepCertificates(ctx, served) })
+	running.Go(a.lasting("keeping certificates", func() { a.keepCertificates(ctx, served) }))
 	leave := a.attend(served)
 	a.log.Info("crmsyncd is ready", "version", a.version, "listen", a.public.Addr().String(), "admin", a.Admin(), "sources", len(a.setup.Load().Sources), "connectors", len(a.setup.Load().Connectors))
 
@@ -233,7 +250,7 @@ func (a *App) Run(ctx context.Context) error {
 	if whole {
 		// A CRM may take its time. Senders have less of it: they are kept from
 		// waiting for the next daemon as long as this one can store.
-		working.Wait()
+		inTime(s.Delivery.Drain+stuck, working.Wait)
 	}
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), last)
 	defer cancel()
@@ -243,23 +260,25 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stopAsking() // a backup, say, could go on for long
 	_ = private.Shutdown(end)
+	a.spans.Close(end) // what has not left by then is dropped
+	// Who read the file when it was truncated may hold its locks for ever, and a
+	// disk that hangs may never let a commit come back.
+	patience := closing
+	if !whole {
+		patience = s.Delivery.Drain
+	}
 	closed := make(chan error, 1)
-	go func() {
+	switch {
+	case inTime(patience, func() {
 		working.Wait()
 		running.Wait()
 		leave()
 		a.vaults.close()
 		closed <- a.ledger.Close()
-	}()
-	var enough <-chan time.Time
-	if !whole {
-		// Who read the file when it was truncated may hold its locks for ever.
-		enough = time.After(s.Delivery.Drain)
-	}
-	select {
-	case err := <-closed:
-		errs = append(errs, err)
-	case <-enough:
+	}):
+		errs = append(errs, <-closed)
+	case whole:
+		errs = append(errs, fmt.Errorf("%w: it could not be closed, as a write to it has not come back; look at the disk (journalctl -k)", store.ErrBroken))
 	}
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		errs = append(errs, cause)
@@ -292,17 +311,22 @@ func (a *App) append(ctx context.Context, e store.Event) (store.Receipt, error) 
 	if err == nil && !r.Duplicate {
 		a.deliver.Wake()
 	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		a.taking.late()
+	}
 	return r, err
 }
 
-// fullFor is how long the daemon counts as not ready after a write that found
-// the disk full.
-const fullFor = 10 * time.Second
+// committed hears of what the ledger committed.
+func (a *App) committed(op string, n int, took time.Duration) {
+	a.taking.committed()
+	a.metrics.committed(op, n, took)
+}
 
 // failed hears of what makes the ledger fail as a whole.
 func (a *App) failed(err error) {
 	if errors.Is(err, store.ErrFull) {
-		a.fullAt.Store(time.Now().UnixNano())
+		a.taking.noSpace()
 		return
 	}
 	select {
@@ -334,6 +358,7 @@ func (a *App) reload() diag.Problems {
 		"public_url":      fmt.Sprint(old.PublicURL) == fmt.Sprint(next.Settings.PublicURL),
 		"trusted_proxies": slices.Equal(old.TrustedProxies, next.Settings.TrustedProxies),
 		"tls":             reflect.DeepEqual(old.TLS, next.Settings.TLS),
+		"tracing":         sameTracing(old.Tracing, next.Settings.Tracing),
 		"admin_access":    old.AdminAccess.Pair == next.Settings.AdminAccess.Pair,
 	} {
 		if !same {

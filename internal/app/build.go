@@ -21,6 +21,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/sources"
+	anyvendor "github.com/crmsyncd/crmsyncd/sources/webhook"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -79,7 +80,7 @@ func load(path string, env config.Env, version string, log Logger) (*Setup, diag
 	if settings == nil {
 		return nil, problems
 	}
-	s, more := build(settings, version, log(settings.Log))
+	s, more := build(settings, version, log(settings.Log), problems.Has(diag.Error))
 	problems = append(problems, more...)
 	if !env.Offline {
 		problems = append(problems, readable(settings)...)
@@ -88,7 +89,8 @@ func load(path string, env config.Env, version string, log Logger) (*Setup, diag
 	return s, problems.Told()
 }
 
-func build(settings *config.Settings, version string, log *slog.Logger) (*Setup, diag.Problems) {
+// build builds what the settings ask for; of broken ones a part may be missing.
+func build(settings *config.Settings, version string, log *slog.Logger, broken bool) (*Setup, diag.Problems) {
 	s := &Setup{Settings: settings, Sources: map[string]sources.Source{}, Guards: map[string]*sources.Guard{}, Connectors: map[string]connectors.Connector{}, types: map[string]string{}, opens: map[string]opener{}, shadowed: map[string]bool{}, receiving: map[string]receiver.Source{}, Log: log, vaults: new(atomic.Pointer[vaults])}
 	var problems diag.Problems
 	for _, b := range settings.Sources {
@@ -144,10 +146,20 @@ func build(settings *config.Settings, version string, log *slog.Logger) (*Setup,
 		}
 	}
 	problems = append(problems, s.keys.read(settings.Privacy)...)
+	problems = append(problems, traceable(settings.Tracing)...)
 	files, ps := mappingFiles(settings)
 	problems = append(problems, ps...)
 	if ps.Err() == nil {
-		rules, ps := mapping.Read(files, s.reading())
+		opt := s.reading()
+		if broken { // a misspelt sources: or connectors: is told once, not at every rule
+			if len(opt.Sources) == 0 {
+				opt.Sources = nil
+			}
+			if len(opt.Connectors) == 0 {
+				opt.Connectors = nil
+			}
+		}
+		rules, ps := mapping.Read(files, opt)
 		problems = append(problems, ps...)
 		s.Rules = rules
 		problems = append(problems, s.unheard()...)
@@ -158,9 +170,10 @@ func build(settings *config.Settings, version string, log *slog.Logger) (*Setup,
 // reading is what the settings say about names that rules use.
 func (s *Setup) reading() mapping.Options {
 	d := s.Settings.Defaults
-	opt := mapping.Options{Sources: []string{}, Says: map[string]event.Vocabulary{}, Connectors: map[string]string{}, Country: d.Country}
+	opt := mapping.Options{Sources: []string{}, Vendors: map[string]string{}, Says: map[string]event.Vocabulary{}, Connectors: map[string]string{}, Country: d.Country}
 	for _, b := range s.Settings.Sources {
 		opt.Sources = append(opt.Sources, b.Name)
+		opt.Vendors[b.Name] = b.Type
 		if w, ok := s.Sources[b.Name].(sources.Worded); ok {
 			opt.Says[b.Name] = w.Vocabulary()
 		}
@@ -178,7 +191,15 @@ func unknownType(b config.Block, what string, known []string) diag.Problems {
 	if b.Type == "" {
 		return nil // told already
 	}
-	return diag.Problems{b.Node.Get("type").Problem(fmt.Sprintf("unknown type %q of %s %q", b.Type, what, b.Name), cmp.Or(diag.DidYouMean(b.Type, known), "known types: "+strings.Join(known, ", ")))}
+	hint := diag.DidYouMean(b.Type, known)
+	switch word := strings.ToLower(b.Type); {
+	case what != "source":
+	case word == "voys":
+		hint = "did you mean voipgrid?"
+	case slices.Contains(anyvendor.Presets(), word):
+		hint = "write type: webhook, and preset: " + word + " below it"
+	}
+	return diag.Problems{b.Node.Get("type").Problem(fmt.Sprintf("unknown type %q of %s %q", b.Type, what, b.Name), cmp.Or(hint, "known types: "+strings.Join(known, ", ")))}
 }
 
 // mappingFiles reads the mapping: one file, or all .yaml files of a directory.

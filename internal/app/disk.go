@@ -19,6 +19,16 @@ func full(dir string) bool {
 	return fs.Bavail*uint64(fs.Bsize) < leastFree
 }
 
+// free is the free space in bytes of a folder's file system for who is not root;
+// 0 where that is not known.
+func free(dir string) int64 {
+	var fs syscall.Statfs_t
+	if err := syscall.Statfs(dir, &fs); err != nil {
+		return 0
+	}
+	return int64(fs.Bavail) * int64(fs.Bsize)
+}
+
 // reserved are descriptors that connections of senders do not get: for the
 // ledger, requests to CRMs and the admin side.
 const reserved = 64

@@ -41,11 +41,17 @@ const acmeDir = "acme"
 // open reads the certificates of the settings.
 func (e *edge) open(s *config.Settings, version string) (err error) {
 	if a := s.TLS.ACME; a != nil {
-		e.orders, err = certs.Order(certs.Orders{
+		orders := certs.Orders{
 			Domains: a.Domains, Email: a.Email, Directory: a.Directory, CA: a.CA,
 			Dir: filepath.Join(s.DataDir, acmeDir), UserAgent: "crmsyncd/" + version,
-		})
-		if err != nil {
+		}
+		if a.EAB != nil {
+			if orders.Key, err = a.EAB.Key(); err != nil {
+				return fmt.Errorf("tls: acme: eab: hmac_key: %w", err)
+			}
+			orders.KID = a.EAB.KID
+		}
+		if e.orders, err = certs.Order(orders); err != nil {
 			return fmt.Errorf("tls: acme: %w", err)
 		}
 		e.public = e.orders

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/store"
@@ -32,7 +33,9 @@ type metrics struct {
 	runEnd     *prometheus.GaugeVec
 	loaded     prometheus.Gauge
 	loadedWell prometheus.Gauge
+	audits     *prometheus.CounterVec
 	seen       seen
+	hour       hour
 }
 
 func newMetrics(version string) *metrics {
@@ -51,6 +54,7 @@ func newMetrics(version string) *metrics {
 		runEnd:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "crmsyncd_reconcile_last_end_timestamp_seconds", Help: "When a reconcile run of the source or connector ended last, by state; since the daemon's start."}, []string{"source", "connector", "state"}),
 		loaded:     prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_settings_loaded_timestamp_seconds", Help: "When the settings in force were read."}),
 		loadedWell: prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_settings_last_load_successful", Help: "0 if the last reload was refused, so that the settings before it are in force."}),
+		audits:     newAudits(),
 	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "crmsyncd_build_info", Help: "Always 1.", ConstLabels: prometheus.Labels{"version": version, "goversion": runtime.Version()}})
 	build.Set(1)
@@ -63,7 +67,10 @@ func newMetrics(version string) *metrics {
 		ahead, _ := httpx.Clock.Ahead()
 		return ahead.Seconds()
 	})
-	m.registry.MustRegister(clock, m.webhooks, m.ack, m.commits, m.deliveries, m.waves, m.reloads, m.runs, m.runTime, m.drift, m.asked, m.runEnd, m.loaded, m.loadedWell, build,
+	panics := prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "crmsyncd_panics_total", Help: "Mistakes of crmsyncd itself that ended one piece of work; the log has the place."}, func() float64 {
+		return float64(caught.Number())
+	})
+	m.registry.MustRegister(clock, panics, m.webhooks, m.ack, m.commits, m.deliveries, m.waves, m.reloads, m.runs, m.runTime, m.drift, m.asked, m.runEnd, m.loaded, m.loadedWell, m.audits, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -84,9 +91,13 @@ func (a *App) CountDropped(lines func() uint64) {
 func (m *metrics) received(source, result, reason string, d time.Duration) {
 	m.webhooks.WithLabelValues(source, result, reason).Inc()
 	m.ack.WithLabelValues(source).Observe(d.Seconds())
+	now := time.Now()
 	switch result {
 	case "accepted", "duplicate", "unknown", "quarantined":
-		m.seen.note(source, time.Now())
+		m.seen.note(source, now)
+	}
+	if source != "" {
+		m.hour.note(source, result == "refused" || result == "failed", now)
 	}
 }
 

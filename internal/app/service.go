@@ -19,6 +19,8 @@ const (
 	opening    = time.Hour        // longest time for which opening the ledger is waited for
 	extension  = 30 * time.Second // asked for at a time
 	stopSlack  = 15 * time.Second // after the drain times, to close the ledger
+	stuck      = 5 * time.Second  // of them, for a commit that hangs while deliveries end
+	closing    = 9 * time.Second  // and for closing
 	statusTime = 30 * time.Second // between two status lines without a watchdog
 )
 
@@ -114,6 +116,24 @@ func (a *App) feed(ctx context.Context, within time.Duration) {
 	}
 }
 
+// inTime does something, and reports whether that was over within a time. If
+// not, it goes on by itself.
+func inTime(d time.Duration, do func()) bool {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		do()
+	}()
+	late := time.NewTimer(d)
+	defer late.Stop()
+	select {
+	case <-over:
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
 // alive says what does not answer.
 func (a *App) alive(ctx context.Context) error {
 	if err := a.answers(ctx); err != nil {
@@ -155,6 +175,9 @@ func describe(s admin.Status) string {
 	}
 	if s.Settings.Failure != "" {
 		said = append(said, "the reload at "+s.Settings.FailedAt.Local().Format(time.TimeOnly)+" was refused, the settings before it are in force")
+	}
+	if s.LedgerForeign {
+		said = append(said, "the ledger was last used elsewhere: crmsyncd status says more")
 	}
 	for _, c := range s.Certificates {
 		if c.Problem != "" || c.Warning != "" {

@@ -26,12 +26,13 @@ func (a *App) fill(s *admin.Status) {
 	s.NotReady = a.notReady()
 	s.Ready = s.NotReady == ""
 	s.OpenFiles, s.MostFiles = openFiles()
+	s.Free = free(setup.Settings.DataDir)
 	s.Secure, s.Certificates = a.edge.public != nil, a.edge.shown(time.Now())
 	if ahead, _ := httpx.Clock.Ahead(); ahead.Abs() > clockTolerance {
 		s.ClockAhead = ahead.Seconds()
 	}
 	for _, b := range setup.Settings.Sources {
-		s.Sources = append(s.Sources, admin.Source{Name: b.Name, Type: b.Type, LastWebhook: a.metrics.seen.of(b.Name), LastReconcile: a.lastRun(ctx, store.RunFilter{Source: b.Name})})
+		s.Sources = append(s.Sources, admin.Source{Name: b.Name, Type: b.Type, LastWebhook: a.metrics.seen.of(b.Name), LastHour: a.metrics.hour.last(b.Name, time.Now()), LastReconcile: a.lastRun(ctx, store.RunFilter{Source: b.Name})})
 	}
 	conditions := a.deliver.Conditions()
 	known := map[string]int{}
@@ -64,8 +65,10 @@ func (a *App) notReady() string {
 	switch {
 	case a.draining.Load():
 		return "the daemon is stopping"
-	case time.Since(time.Unix(0, a.fullAt.Load())) < fullFor || full(dir):
+	case a.taking.full.Load() || full(dir):
 		return "the disk is full; webhooks are answered 503 until there is space in " + dir
+	case a.taking.hangs.Load():
+		return "the disk does not answer; webhooks are answered 503 until it does; look at the disk (journalctl -k)"
 	}
 	return ""
 }

@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -125,7 +126,7 @@ func (e *vault) Update(ctx context.Context, change func(context.Context, []byte)
 		defer func() { <-e.turn }()
 		own, cancel := context.WithTimeout(context.WithoutCancel(ctx), longestChange)
 		defer cancel()
-		done <- e.change(own, change)
+		done <- e.guarded(own, change)
 	}()
 	select {
 	case err := <-done:
@@ -133,6 +134,18 @@ func (e *vault) Update(ctx context.Context, change func(context.Context, []byte)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// guarded is change. A panic of the connector ends this change and not the
+// process.
+func (e *vault) guarded(ctx context.Context, change func(context.Context, []byte) ([]byte, error)) (err error) {
+	defer func() {
+		if p := caught.Of(recover()); p != nil {
+			e.all.log.Error("getting a new token panicked; please report this", "vault", e.name, "err", p, "stack", p.Stack)
+			err = p
+		}
+	}()
+	return e.change(ctx, change)
 }
 
 func (e *vault) change(ctx context.Context, change func(context.Context, []byte) ([]byte, error)) error {

@@ -25,6 +25,10 @@ type Orders struct {
 	CA        string // file with the roots that prove the directory; "": the machine's
 	Dir       string // folder where account, keys and certificates are kept
 	UserAgent string
+	// KID and Key bind the account to a customer of the CA, once, when it is
+	// made; without a KID nothing does.
+	KID string
+	Key []byte
 }
 
 // ACME holds certificates that a CA issues. Nothing is ordered because somebody
@@ -56,12 +60,15 @@ func Order(o Orders) (*ACME, error) {
 		transport.TLSClientConfig = &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	}
 	client.HTTPClient = &http.Client{Transport: &located{next: transport}, Timeout: time.Minute}
+	manager := &autocert.Manager{
+		Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Dir), Email: o.Email, Client: client,
+		HostPolicy: autocert.HostWhitelist(o.Domains...),
+	}
+	if o.KID != "" {
+		manager.ExternalAccountBinding = &acme.ExternalAccountBinding{KID: o.KID, Key: o.Key}
+	}
 	return &ACME{
-		domains: o.Domains,
-		manager: &autocert.Manager{
-			Prompt: autocert.AcceptTOS, Cache: autocert.DirCache(o.Dir), Email: o.Email, Client: client,
-			HostPolicy: autocert.HostWhitelist(o.Domains...),
-		},
+		domains: o.Domains, manager: manager,
 		used: map[string]*tls.Certificate{}, problem: map[string]string{},
 	}, nil
 }

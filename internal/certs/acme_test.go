@@ -2,7 +2,12 @@ package certs
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/base64"
+	"encoding/json"
+	pemfile "encoding/pem"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -105,5 +110,58 @@ func TestACAThatTakesAMomentToSignIsAskedForItsOrder(t *testing.T) {
 		if got := resp.Header.Get("Location"); err != nil || got != step.location || !strings.Contains(string(body), step.body) {
 			t.Errorf("%s: want %q and %q, got %q and %s, %v", step.path, step.location, step.body, got, body, err)
 		}
+	}
+}
+
+// The whole of an order is tried with pebble: make acme-test.
+func TestAnAccountIsBoundToACustomerOfTheCA(t *testing.T) {
+	t.Parallel()
+	key := []byte("a key of 32 bytes, 01234567890123")
+	bound := make(chan json.RawMessage, 1)
+	var ca *httptest.Server
+	ca = httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Replay-Nonce", "once")
+		switch r.URL.Path {
+		case "/":
+			_, _ = io.WriteString(w, `{"newNonce":"`+ca.URL+`/nonce","newAccount":"`+ca.URL+`/account","newOrder":"`+ca.URL+`/order"}`)
+		case "/account":
+			var signed struct{ Payload string }
+			var account struct{ ExternalAccountBinding json.RawMessage }
+			_ = json.NewDecoder(r.Body).Decode(&signed)
+			payload, _ := base64.RawURLEncoding.DecodeString(signed.Payload)
+			_ = json.Unmarshal(payload, &account)
+			bound <- account.ExternalAccountBinding
+			w.WriteHeader(http.StatusForbidden)
+		}
+	}))
+	t.Cleanup(ca.Close)
+	dir := t.TempDir()
+	roots := filepath.Join(dir, "ca.pem")
+	if err := os.WriteFile(roots, pemfile.EncodeToMemory(&pemfile.Block{Type: "CERTIFICATE", Bytes: ca.Certificate().Raw}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a, err := Order(Orders{Domains: []string{"hooks.example.com"}, Directory: ca.URL, CA: roots, Dir: dir, KID: "a-customer", Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, end := context.WithCancel(t.Context())
+	a.Run(ctx, func(string, error) { end() })
+	var jws struct{ Protected, Payload, Signature string }
+	select {
+	case text := <-bound:
+		if err := json.Unmarshal(text, &jws); err != nil {
+			t.Fatalf("the account is bound by %q: %v", text, err)
+		}
+	default:
+		t.Fatalf("no account was asked for: %+v", a.Info())
+	}
+	head, err := base64.RawURLEncoding.DecodeString(jws.Protected)
+	if err != nil || !strings.Contains(string(head), `"kid":"a-customer"`) || !strings.Contains(string(head), `"alg":"HS256"`) {
+		t.Errorf("its head is %s, %v", head, err)
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(jws.Protected + "." + jws.Payload))
+	if want := base64.RawURLEncoding.EncodeToString(mac.Sum(nil)); jws.Signature != want {
+		t.Errorf("signed with %s, want %s", jws.Signature, want)
 	}
 }

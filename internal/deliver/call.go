@@ -3,20 +3,25 @@ package deliver
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 )
 
 // The connector is called through these three: a connector that breaks its
 // contract must not take the daemon with it, nor have a record made twice.
 
-// ask is Find, with one answer per match or an error.
-func (w *wave) ask(ctx context.Context, matches []connectors.Match) (found []connectors.Found, err error) {
+// ask is Find for groups, with one answer per match or an error.
+func (w *wave) ask(ctx context.Context, groups []*group, matches []connectors.Match) (found []connectors.Found, err error) {
 	defer w.t.looking()()
 	defer w.caught(&err)
-	found, err = w.conn.Find(ctx, matches)
+	var of []event.Trace
+	for _, g := range groups {
+		of = append(of, g.traces()...)
+	}
+	found, err = w.conn.Find(w.t.d.spans.Carry(ctx, w.t.name, "find", of), matches)
 	if err == nil && len(found) != len(matches) {
 		err = &connectors.Error{Kind: connectors.Transient, Message: "the connector answered for another number of records"}
 	}
@@ -56,7 +61,11 @@ func (w *wave) describe(ctx context.Context, object string) connectors.Object {
 func (w *wave) send(ctx context.Context, changes []connectors.Change) (results []connectors.Result, whole *connectors.Error) {
 	results, err := func() (results []connectors.Result, err error) {
 		defer w.caught(&err)
-		return w.conn.Write(ctx, changes)
+		var of []event.Trace
+		for _, c := range changes {
+			of = append(of, c.Traces...)
+		}
+		return w.conn.Write(w.t.d.spans.Carry(ctx, w.t.name, "write", of), changes)
 	}()
 	if e, ok := errors.AsType[*connectors.Error](err); ok {
 		return results, e
@@ -66,8 +75,8 @@ func (w *wave) send(ctx context.Context, changes []connectors.Change) (results [
 
 // caught turns a panic of the connector into an error.
 func (w *wave) caught(err *error) {
-	if r := recover(); r != nil {
-		w.t.d.log.Error("connector panicked", "connector", w.t.name, "stack", string(debug.Stack()))
+	if p := caught.Of(recover()); p != nil {
+		w.t.d.log.Error("connector panicked; please report this", "connector", w.t.name, "err", p, "stack", p.Stack)
 		*err = &connectors.Error{Kind: connectors.Unknown, Message: "crmsyncd itself went wrong in the connector; its log has the place"}
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/trace"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -40,6 +41,8 @@ type Planner interface {
 	Connectors(*event.Event) []string
 	Candidates(t event.Type, source string) (connectors []string, certain bool)
 	Plan(ev *event.Event, connector string) (mapping.Plan, error)
+	// Named reports whether there is a rule of that name, whether it wants the event or not.
+	Named(rule string) bool
 }
 
 // Target is a connector with how many deliveries it is given at a time.
@@ -64,10 +67,13 @@ type Options struct {
 	Ledger store.Ledger
 	Setup  Setup
 	Log    *slog.Logger
-	Meter  Meter // may be nil
+	Meter  Meter           // may be nil
+	Spans  *trace.Recorder // may be nil
 	// Wall is the wall clock; nil is time.Now. Vendors is the time as the CRMs
 	// have it, as far as they told; nil is the wall clock's.
 	Wall, Vendors func() time.Time
+	// Gaps are times of which the ledger may know less than the CRMs.
+	Gaps []store.Gap
 }
 
 // Deliverer brings deliveries to CRMs. Use New, then Run.
@@ -75,9 +81,11 @@ type Deliverer struct {
 	ledger store.Ledger
 	log    *slog.Logger
 	meter  Meter
+	spans  *trace.Recorder
 
 	clock   clock
 	vendors func() time.Time // the time at the CRMs
+	gaps    []store.Gap
 
 	work  context.Context // of requests under way; ends when Run's drain time is over
 	wake  chan struct{}   // events were appended
@@ -94,7 +102,7 @@ type Deliverer struct {
 func New(o Options) *Deliverer {
 	o.Setup.Policy = o.Setup.Policy.withDefaults()
 	d := &Deliverer{
-		ledger: o.Ledger, log: o.Log, meter: o.Meter,
+		ledger: o.Ledger, log: o.Log, meter: o.Meter, spans: o.Spans, gaps: o.Gaps,
 		wake: make(chan struct{}, 1), targets: map[string]*target{}, setup: o.Setup,
 	}
 	if d.meter == nil {
@@ -176,7 +184,7 @@ func (d *Deliverer) start() {
 		}
 		ctx, t := d.running, newTarget(d, name)
 		d.targets[name] = t
-		d.loops.Go(func() { t.loop(ctx) })
+		d.loops.Go(func() { t.keepLooping(ctx) })
 	}
 }
 

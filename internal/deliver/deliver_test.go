@@ -247,8 +247,8 @@ func TestDeliver(t *testing.T) {
 		if got := b.crm.column("calls", "id"); got != "c001 c003" {
 			t.Errorf("calls %s, want those of the neighbours", got)
 		}
-		if d := b.delivery(bad); d.State != store.Dead || !strings.Contains(d.Reason, `field "cid"`) {
-			t.Errorf("delivery %+v, want dead naming the field", d)
+		if d := b.delivery(bad); d.State != store.Dead || !strings.Contains(d.Reason, `field "cid"`) || !strings.HasSuffix(d.Reason, "(mapping.yaml:11:11)") {
+			t.Errorf("delivery %+v, want dead naming the field and its place in the mapping", d)
 		}
 	})
 	story(t, "one bad value among merged ones kills only its own delivery", func(t *testing.T, b *bench) {
@@ -339,8 +339,8 @@ func TestDeliver(t *testing.T) {
 		}
 		seq := b.call("1", 0)
 		b.settled(time.Minute)
-		if d := b.delivery(seq); d.State != store.Dead || !strings.Contains(d.Reason, "a, b") {
-			t.Errorf("delivery %+v, want dead with both ids", d)
+		if d := b.delivery(seq); d.State != store.Dead || !strings.HasSuffix(d.Reason, "a, b (mapping.yaml:8:9)") {
+			t.Errorf("delivery %+v, want dead with both ids and the record's place in the mapping", d)
 		}
 	})
 	story(t, "a person's values stay where the rule says so", func(t *testing.T, b *bench) {

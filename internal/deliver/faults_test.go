@@ -474,6 +474,24 @@ func TestProgress(t *testing.T) {
 			t.Errorf("%d notes, want 1", n)
 		}
 	})
+	storyOf(t, "what was made without a key is not made again when its rule gets another name", notes, func(t *testing.T, b *bench) {
+		seq := b.call("1", 0)
+		b.settled(time.Minute)
+		renamed := strings.Replace(notes, "- name: ", "- name: renamed ", 1)
+		b.d.Reload(setup(t, b.crm, strings.Replace(renamed, "Note on", "Text on", 1)))
+		b.replay(seq)
+		b.settled(time.Minute)
+		if got := b.crm.column("notes", "text"); got != "Text on c001" {
+			t.Errorf("notes %q, want the first one with its new text", got)
+		}
+		// A rule beside it is another one, and makes its own.
+		b.d.Reload(setup(t, b.crm, renamed+strings.Replace(notes[strings.Index(notes, "  - name"):], "- name: ", "- name: second ", 1)))
+		b.replay(seq)
+		b.settled(time.Minute)
+		if n := len(b.crm.list("notes")); n != 2 {
+			t.Errorf("%d notes of two rules, want 2", n)
+		}
+	})
 	storyOf(t, "what was made stays known while no rule wants it", notes, func(t *testing.T, b *bench) {
 		seq := b.call("1", 0)
 		b.settled(time.Minute)

@@ -45,7 +45,7 @@ func (w *wave) find(ctx context.Context, groups []*group) []*group {
 	if len(matches) == 0 {
 		return nil
 	}
-	found, err := w.ask(ctx, matches)
+	found, err := w.ask(ctx, asked, matches)
 	crashpoint.At("find.answered")
 	if err != nil {
 		w.failAll(asked, connectors.AsError(err))

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -72,6 +73,7 @@ type model struct {
 	seed     uint64
 	rng      *rand.Rand
 	ledgered *faultyLedger
+	killed   atomic.Bool // nothing is kept any more
 	contacts int
 	events   []happening
 	shared   map[string]bool   // contacts with a number that another has, too
@@ -89,6 +91,7 @@ type moodyCRM struct {
 	callFaults bool    // also among calls
 	lag        bool    // searches do not know what is new, and the CRM makes duplicates
 	slow       bool
+	tells      bool              // of each change what became of it, before the next
 	whole      *connectors.Error // of every call
 	under      int               // calls under way
 	calls      int
@@ -102,9 +105,13 @@ func newModel(t *testing.T, seed uint64) *model {
 	b := start(t, rules)
 	m := &model{bench: b, seed: seed, rng: rng, contacts: 1 + rng.IntN(4), shared: map[string]bool{}, deleted: map[string]bool{}, edits: map[string]string{}}
 	m.moodyCRM = &moodyCRM{crm: b.crm, rng: rand.New(rand.NewPCG(seed, 8)), rate: []float64{0, 0.1, 0.4}[rng.IntN(3)], callFaults: rng.IntN(2) == 0, lag: rng.IntN(2) == 0, slow: rng.IntN(2) == 0}
+	m.tells = seed%2 == 0
 	b.halt(true)
 	m.ledgered = &faultyLedger{Ledger: b.ledger}
 	m.ledgered.settle = func([]store.Update) error {
+		if m.killed.Load() {
+			return store.ErrBroken
+		}
 		if m.ledgered.settles.Load() > 30000 {
 			panic(fmt.Sprint("seed ", seed, ": a loop without end"))
 		}
@@ -203,12 +210,22 @@ func (c *moodyCRM) Write(ctx context.Context, changes []connectors.Change) ([]co
 	if err := c.enter(ctx); err != nil {
 		return nil, err
 	}
+	results := make([]connectors.Result, len(changes))
+	for i := range changes {
+		c.mu.Lock()
+		results[i] = c.change(ctx, changes[i])
+		c.mu.Unlock()
+		if c.tells {
+			changes[i].Tell(&results[i])
+			select {
+			case <-time.After(30 * time.Millisecond):
+			case <-ctx.Done():
+				return results, ctx.Err()
+			}
+		}
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	results := make([]connectors.Result, len(changes))
-	for i, ch := range changes {
-		results[i] = c.change(ctx, ch)
-	}
 	if c.chance(c.rate / 10) {
 		return nil, context.DeadlineExceeded // applied, but nobody knows
 	}
@@ -352,7 +369,9 @@ func (m *model) happen() {
 
 func (m *model) stopAndGo() {
 	m.say("stop")
+	m.killed.Store(m.tells && m.rng.IntN(2) == 0)
 	m.halt(true)
+	m.killed.Store(false)
 	time.Sleep(time.Duration(m.rng.IntN(3)) * time.Second)
 	m.begin()
 }

@@ -3,11 +3,11 @@ package deliver
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -53,8 +53,15 @@ func (d *Deliverer) plan(ctx context.Context) {
 	}
 }
 
-// planOnce plans the next events and returns how many there were.
-func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
+// planOnce plans the next events and returns how many there were. A panic is an
+// error: the events wait.
+func (d *Deliverer) planOnce(ctx context.Context) (n int, err error) {
+	defer func() {
+		if p := caught.Of(recover()); p != nil {
+			d.log.Error("planning panicked; please report this", "err", p, "stack", p.Stack)
+			n, err = 0, p
+		}
+	}()
 	events, err := d.ledger.Unplanned(ctx, planEvents, planBytes)
 	if err != nil || len(events) == 0 {
 		return 0, err
@@ -67,9 +74,13 @@ func (d *Deliverer) planOnce(ctx context.Context) (int, error) {
 	var unread []store.Requeue
 	added := map[string]int{}
 	for _, stored := range events {
+		began := time.Now()
 		connectors, err := d.wanted(setup, stored)
+		if d.spans != nil {
+			d.spans.Did("plan", "", failedBy(err), began, stored.InTrace())
+		}
 		if err != nil {
-			d.log.Error("event cannot be read any more; it goes into quarantine", "event", stored.ID(), "source", stored.Source, "err", err)
+			d.log.Error("event cannot be read any more; it goes into quarantine", "event", stored.ID(), "trace_id", stored.InTrace().String(), "source", stored.Source, "err", err)
 			unread = append(unread, store.Requeue{Seq: stored.Seq, Type: stored.Type, OccurredAt: stored.OccurredAt, Rank: stored.Rank, Lane: stored.Lane, Problem: "it cannot be read any more: " + err.Error()})
 			continue
 		}
@@ -129,8 +140,8 @@ func (d *Deliverer) followUp(ctx context.Context, setup Setup, events []store.Ev
 // brings is FollowUp, of which a panic is that event's affair.
 func (d *Deliverer) brings(setup Setup, e store.Event) (more []store.Event, again []store.Requeue, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			d.log.Error("reading the story of a call panicked", "event", e.ID(), "stack", string(debug.Stack()))
+		if p := caught.Of(recover()); p != nil {
+			d.log.Error("reading the story of a call panicked; please report this", "event", e.ID(), "trace_id", e.InTrace().String(), "err", p, "stack", p.Stack)
 			err = errors.New("panic")
 		}
 	}()
@@ -141,8 +152,8 @@ func (d *Deliverer) brings(setup Setup, e store.Event) (more []store.Event, agai
 // affair: all others go on.
 func (d *Deliverer) wanted(setup Setup, stored store.Event) (connectors []string, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			d.log.Error("planning panicked", "event", stored.ID(), "stack", string(debug.Stack()))
+		if p := caught.Of(recover()); p != nil {
+			d.log.Error("planning panicked; please report this", "event", stored.ID(), "trace_id", stored.InTrace().String(), "err", p, "stack", p.Stack)
 			err = errors.New("crmsyncd itself went wrong in reading it; its log has the place")
 		}
 	}()

@@ -21,20 +21,23 @@ func (w *wave) settle(ctx context.Context) {
 	if !interrupted {
 		w.judgeAccount()
 	}
-	updates := make([]store.Update, 0, len(w.jobs))
+	rest := slices.DeleteFunc(slices.Clone(w.jobs), func(j *job) bool { return j.state == kept })
+	updates := make([]store.Update, 0, len(rest))
 	results := map[string]int{}
-	for _, j := range w.jobs {
+	for _, j := range rest {
 		results[w.verdict(j, now, interrupted)]++
 		updates = append(updates, store.Update{Delivery: j.d})
 	}
-	updates[0].Links, updates[0].Heads = w.links, w.heads
 	crashpoint.At("settle.begun")
-	if err := w.keep(context.WithoutCancel(ctx), updates); err != nil {
-		// Without a pause the CRM would be asked the same again and again.
-		w.account = ledgerError(err)
-	} else {
-		w.t.inLedger(w.links)
-		w.tell()
+	if len(updates) > 0 { // else what they wrote was kept with them
+		updates[0].Links, updates[0].Heads = w.links, w.heads
+		if err := w.keep(context.WithoutCancel(ctx), updates); err != nil {
+			// Without a pause the CRM would be asked the same again and again.
+			w.account = ledgerError(err)
+		} else {
+			w.forget()
+			w.tell(rest)
+		}
 	}
 	crashpoint.At("settle.kept")
 	for r, n := range results {
@@ -82,7 +85,7 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 		return "deferred"
 	}
 	policy, v := w.setup.Policy, judge(j.err)
-	d.Kind, d.Reason = j.err.Kind.String(), w.reason(j.err)
+	d.Kind, d.Reason = j.err.Kind.String(), w.reason(j)
 	outage := v == retry && w.account != nil && j.wait == 0
 	if outage || v == retry && (interrupted || j.wait > 0) {
 		v = suspend
@@ -125,7 +128,7 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 	if v == die {
 		d.State, d.Due = store.Dead, time.Time{}
 		w.t.unsolo(d.ID)
-		w.t.d.log.Error("delivery dead", "connector", w.t.name, "event", store.EventID(d.ID.Seq), "kind", d.Kind, "reason", d.Reason)
+		w.t.d.log.Error("delivery dead", "connector", w.t.name, "event", store.EventID(d.ID.Seq), "trace_id", j.trace.String(), "kind", d.Kind, "reason", d.Reason)
 		return string(store.Dead)
 	}
 	return d.Kind
@@ -138,11 +141,31 @@ func (j *job) complete() bool {
 
 // reason is what a person reads: the connector's name and the error, which
 // names the place in the mapping where there is one.
-func (w *wave) reason(e *connectors.Error) string {
-	if f, ok := errors.AsType[*mapping.FormulaError](e); ok {
+func (w *wave) reason(j *job) string {
+	if f, ok := errors.AsType[*mapping.FormulaError](j.err); ok {
 		return f.Error()
 	}
-	return w.t.name + ": " + e.Error()
+	reason := w.t.name + ": " + j.err.Error()
+	if j.place != "" {
+		reason += " (" + j.place + ")"
+	}
+	return reason
+}
+
+// place is where in the mapping a person mends what is wrong with a record: at
+// the field that the CRM names, else at the record. Other failures are not of
+// the mapping's making.
+func place(e *connectors.Error, rec *mapping.Record) string {
+	at := rec.Pos
+	for _, f := range rec.Fields {
+		if f.Name == e.Field {
+			at = f.Pos
+		}
+	}
+	if judge(e) != die || at.Line == 0 {
+		return ""
+	}
+	return at.String()
 }
 
 func (t *target) succeededSince(at time.Time) bool {
@@ -154,7 +177,10 @@ func (t *target) succeededSince(at time.Time) bool {
 // keep settles, for as long as it takes: what a CRM has confirmed should not
 // be forgotten because the disk is full for a moment. If it is forgotten all
 // the same, the intents kept before make the next attempt look first.
-func (w *wave) keep(ctx context.Context, updates []store.Update) error {
+func (w *wave) keep(ctx context.Context, updates []store.Update) (err error) {
+	defer func(began time.Time) {
+		w.t.d.spans.Did("settle", w.t.name, failedBy(err), began, w.traces(updates)...)
+	}(time.Now())
 	for n := 1; ; n++ {
 		err := w.t.d.ledger.Settle(ctx, updates)
 		if err == nil {
@@ -197,8 +223,7 @@ func (w *wave) keepEach(ctx context.Context, updates []store.Update) error {
 // knows again: after a crash they are sent again as they were.
 func (w *wave) intend(ctx context.Context, groups []*group) error {
 	now := w.t.d.vendors().Round(0)
-	repeater, ok := w.conn.(connectors.Repeater)
-	repeats := ok && repeater.Repeats()
+	repeats := w.repeats()
 	touched := map[*job]*store.Record{}
 	for _, g := range groups {
 		if g.known() {
@@ -232,4 +257,10 @@ func (w *wave) intend(ctx context.Context, groups []*group) error {
 		}
 	}
 	return err
+}
+
+// repeats reports whether who gets the records knows what is sent again.
+func (w *wave) repeats() bool {
+	r, ok := w.conn.(connectors.Repeater)
+	return ok && r.Repeats()
 }

@@ -61,7 +61,7 @@ func (w *wave) shadow(ctx context.Context) {
 	if len(matches) == 0 {
 		return
 	}
-	found, err := w.ask(ctx, matches)
+	found, err := w.ask(ctx, asked, matches)
 	for i, g := range asked {
 		switch {
 		case err != nil:

@@ -35,6 +35,8 @@ type group struct {
 	fields    []versioned
 	links     []connectors.Link
 	attempted time.Time // of an earlier attempt whose outcome is not known
+	guessed   bool      // there is no such attempt, but perhaps one that the ledger does not know of
+	unsought  bool      // and what that may have made could not be looked for
 	sure      bool      // the CRM itself keeps it from being made twice, whatever becomes of our requests
 	last      string    // with on_many: all, the id known of earlier, in case no key finds a record
 	another   bool      // with on_many: all, a further record; its first has a group of its own
@@ -49,6 +51,9 @@ func (g *group) rec() *mapping.Record { return g.items[0].rec }
 func (g *group) fail(e *connectors.Error) {
 	g.out = true
 	for _, it := range g.items {
+		if it.job.state == open {
+			it.job.place = place(e, it.rec)
+		}
 		it.job.fail(e)
 	}
 }
@@ -153,6 +158,7 @@ func (w *wave) group(ctx context.Context, items []item) ([]*group, error) {
 			lanes[it.job.d.Lane] = true
 			continue
 		}
+		g.suspect(it.job.since)
 		if it.rec.OnMany == mapping.ManyAll && g.known() && len(g.keys) > 0 {
 			g.last, g.ids, g.foundBy = g.ids[0], nil, -1 // there may be more of them
 		}
@@ -181,6 +187,7 @@ func (w *wave) mayJoin(it item, g *group) bool {
 // join adds the items of a group that concerns the same record.
 func (g *group) join(other *group) {
 	g.items = append(g.items, other.items...)
+	g.guessed = (g.guessed || g.attempted.IsZero()) && (other.guessed || other.attempted.IsZero())
 	g.attempted = earlier(g.attempted, other.attempted)
 	g.further = append(g.further, other.linkKeys...)
 }

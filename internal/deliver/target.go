@@ -58,6 +58,7 @@ type target struct {
 	recent      map[store.LinkKey]recentID // records written lately, which neither the ledger knows nor searches may find yet
 	swept       time.Time                  // when the old ones among them were thrown away
 	solo        map[store.DeliveryID]bool  // not to be merged with others: the merged change was invalid
+	suspects    map[store.DeliveryID]bool  // were in a wave that panicked
 }
 
 type recentID struct {
@@ -71,7 +72,7 @@ type turn struct{ wave, step int }
 func newTarget(d *Deliverer, name string) *target {
 	return &target{
 		d: d, name: name, signal: make(chan struct{}, 1), busy: map[string]bool{}, keys: map[string]turn{},
-		recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{},
+		recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{}, suspects: map[store.DeliveryID]bool{},
 	}
 }
 
@@ -160,10 +161,10 @@ func (t *target) loop(ctx context.Context) {
 			// Not for long: the wall clock may be put forward meanwhile.
 			t.await(ctx, min(next.Sub(t.d.clock.now()), glance))
 		default:
-			w := t.begin(setup, to, work)
+			w := t.begin(setup, to, t.apart(work))
 			under.Go(func() {
-				w.run(t.d.work)
-				t.end(w)
+				defer t.end(w)
+				w.guarded(t.d.work)
 			})
 		}
 	}
@@ -295,10 +296,12 @@ func (t *target) claim(by turn, mine map[string]bool, keys []string) bool {
 // had to wait for something else: it must not ask for the same at once again.
 const standstill = 50 * time.Millisecond
 
-func (t *target) rest(now time.Time) {
+func (t *target) rest(now time.Time) { t.restFor(now, standstill) }
+
+func (t *target) restFor(now time.Time, d time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if till := now.Add(standstill); t.pausedUntil.Before(till) {
+	if till := now.Add(d); t.pausedUntil.Before(till) {
 		t.pausedUntil = till
 	}
 }

@@ -3,11 +3,12 @@ package deliver
 import (
 	"context"
 	"errors"
-	"runtime/debug"
 	"slices"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
@@ -46,8 +47,11 @@ type job struct {
 	plan  mapping.Plan
 	state jobState
 	err   *connectors.Error
+	place string        // in the mapping, of what err says is wrong; "" where it is not there
 	wait  time.Duration // of its own before the next attempt, which is not the CRM's fault
 	event string        // tells the event from any other, also of another ledger
+	trace event.Trace   // that the event is a part of
+	since time.Time     // since when its records were perhaps made, without the ledger knowing; or zero
 }
 
 type jobState int
@@ -56,6 +60,7 @@ const (
 	open     jobState = iota // goes on
 	failed                   // by err; policy decides what becomes of it
 	deferred                 // must wait for another delivery first
+	kept                     // the ledger has it as done
 )
 
 // prepare maps the events by today's rules.
@@ -63,16 +68,18 @@ func (w *wave) prepare() {
 	w.objects = map[string]connectors.Object{}
 	w.links, w.heads = map[store.LinkKey]string{}, map[store.RecordKey]store.Head{}
 	for _, x := range w.work {
-		j := &job{d: x.Delivery, event: eventIdentity(x.Event)}
+		j := &job{d: x.Delivery, event: eventIdentity(x.Event), trace: x.Event.InTrace(), since: w.t.d.perhaps(x.Event)}
 		j.d.OccurredAt = ordered(x.Event)
 		w.jobs = append(w.jobs, j)
+		began := time.Now()
 		plan, call, err := w.plan(x.Event)
+		w.t.d.spans.Did("map", w.t.name, failedBy(err), began, j.trace)
 		if err != nil {
 			j.fail(&connectors.Error{Kind: connectors.Invalid, Message: err.Error(), Err: err})
 			continue
 		}
 		j.plan = plan
-		j.d.Records = progress(j.plan, j.d.Records, call)
+		j.d.Records = progress(j.plan, j.d.Records, call, w.setup.Rules.Named)
 		for i := range j.plan.Records {
 			if r := &j.d.Records[i]; r.Shadow() { // of an attempt in shadow mode
 				r.Action, r.Note, r.Changes = "", "", nil
@@ -85,8 +92,8 @@ func (w *wave) prepare() {
 // all others, goes on.
 func (w *wave) plan(stored store.Event) (plan mapping.Plan, call string, err error) {
 	defer func() {
-		if r := recover(); r != nil {
-			w.t.d.log.Error("mapping panicked", "connector", w.t.name, "event", stored.ID(), "stack", string(debug.Stack()))
+		if p := caught.Of(recover()); p != nil {
+			w.t.d.log.Error("mapping panicked; please report this", "connector", w.t.name, "event", stored.ID(), "trace_id", stored.InTrace().String(), "err", p, "stack", p.Stack)
 			err = errors.New("crmsyncd itself went wrong in mapping it; its log has the place")
 		}
 	}()
@@ -106,7 +113,7 @@ func (w *wave) plan(stored store.Event) (plan mapping.Plan, call string, err err
 // made, or perhaps made, is kept behind them: the rule may come back. Where
 // the event turned out to be of another call, the records that have keys are
 // found by them anew; those made for the first call stay that one's.
-func progress(p mapping.Plan, before []store.Record, call string) []store.Record {
+func progress(p mapping.Plan, before []store.Record, call string, named func(rule string) bool) []store.Record {
 	before = slices.DeleteFunc(slices.Clone(before), func(b store.Record) bool {
 		keyed := slices.ContainsFunc(p.Records, func(r mapping.Record) bool {
 			return len(r.Keys) > 0 && r.Rule == b.Rule && r.Object == b.Object
@@ -126,9 +133,17 @@ func progress(p mapping.Plan, before []store.Record, call string) []store.Record
 		}
 		fresh = append(fresh, i)
 	}
-	// Where a rule got another name, what it began under the old one may have
+	// Where a rule got another name, what it made under the old one is its own
+	// still: nothing else finds a record without keys. What it only began may have
 	// been made: such records are looked for before they are made.
 	for _, i := range fresh {
+		renamed := func(b store.Record) bool { return b.Object == now[i].Object && b.ID != "" && !named(b.Rule) }
+		if at := slices.IndexFunc(before, renamed); at >= 0 && len(p.Records[i].Keys) == 0 {
+			now[i] = before[at]
+			now[i].Rule, now[i].Call = p.Records[i].Rule, call
+			before = slices.Delete(before, at, at+1)
+			continue
+		}
 		for _, b := range before {
 			if b.Object == now[i].Object && b.ID == "" {
 				now[i].Attempted = earlier(now[i].Attempted, b.Attempted)

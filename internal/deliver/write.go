@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
@@ -136,7 +137,7 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 	for _, g := range groups {
 		c := connectors.Change{
 			Object: g.object, Fields: make(map[string]connectors.Value, len(g.fields)), Links: g.links, Attempted: g.attempted,
-			Lane: g.items[0].job.d.Lane, Idempotency: w.idempotency(g.items[0]),
+			Lane: g.items[0].job.d.Lane, Idempotency: w.idempotency(g.items[0]), Traces: g.traces(),
 		}
 		for _, f := range g.fields {
 			c.Fields[f.Name] = f.Value
@@ -149,9 +150,13 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 		changes = append(changes, c)
 	}
 	crashpoint.At("write.begun")
-	results, whole := w.send(ctx, changes)
+	results, whole, taken := w.sendKeeping(ctx, groups, changes)
+	w.unsought(ctx, groups, changes, results)
 	crashpoint.At("write.answered")
 	for i, g := range groups {
+		if taken[i] {
+			continue
+		}
 		var r connectors.Result
 		if i < len(results) {
 			r = results[i]
@@ -176,6 +181,9 @@ func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
 		for _, it := range g.items {
 			w.done(it, r)
 			r.Created = false // by the first of them
+			if rec := &it.job.d.Records[it.step]; g.unsought {
+				rec.Note = strings.TrimPrefix(rec.Note+"; "+unsoughtNote, "; ")
+			}
 		}
 		return
 	}
@@ -183,6 +191,9 @@ func (w *wave) took(g *group, c connectors.Change, r connectors.Result) {
 		rec := &it.job.d.Records[it.step]
 		if r.Err.Kind != connectors.Unknown && r.ID == "" && !g.known() {
 			rec.Attempted = g.attempted
+			if g.guessed {
+				rec.Attempted = time.Time{}
+			}
 		}
 	}
 	if r.Err.Kind == connectors.Unknown && r.ID == "" && !g.known() && len(g.linkKeys) > 0 {

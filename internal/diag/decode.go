@@ -3,7 +3,6 @@ package diag
 import (
 	"cmp"
 	"fmt"
-	"iter"
 	"reflect"
 	"slices"
 	"strconv"
@@ -38,12 +37,18 @@ func (n *Node) Get(key string) *Node {
 	if n == nil {
 		return nil
 	}
+	_, value := n.pair(key)
+	return value
+}
+
+// pair returns a key and its value, or nil.
+func (n *Node) pair(key string) (k, value *Node) {
 	for _, p := range n.Pairs {
 		if p.Key.Value == key {
-			return p.Value
+			return p.Key, p.Value
 		}
 	}
-	return nil
+	return nil, nil
 }
 
 // Decode reads the node strictly into what into points to: structs by their
@@ -140,7 +145,7 @@ func decodeStruct(n *Node, v reflect.Value) Problems {
 		if n.Null {
 			n = &Node{Shape: Mapping, Line: n.Line, Column: n.Column, File: n.File}
 		} else {
-			return Problems{n.Problem("wants keys with values, not "+n.Shape.String(), "")}
+			return Problems{n.Problem("wants keys with values, not "+n.Shape.String(), wordHint(n, structKeys(v.Type())))}
 		}
 	}
 	var ps Problems
@@ -155,84 +160,24 @@ func decodeStruct(n *Node, v reflect.Value) Problems {
 			ps = append(ps, UnknownKey(p.Key, names))
 			continue
 		}
-		ps = append(ps, decode(p.Value, v.FieldByIndex(keys[at].field.Index))...)
+		into := v.FieldByIndex(keys[at].field.Index)
+		ps = append(ps, decode(p.Value, into)...)
+		if p.Value.Null && p.Value.Value == "" && !keys[at].required && !holdsKeys(into.Type()) {
+			bare := p.Key.Problem(fmt.Sprintf("%s has no value: it is as if it did not stand here", p.Key.Value), "write a value behind "+p.Key.Value+":, or take it out")
+			bare.Severity = Warning
+			ps = append(ps, bare)
+		}
 	}
 	for _, k := range keys {
-		if x := n.Get(k.name); k.required && (x == nil && !n.misspells(k.name, keys) || x != nil && x.Null) {
+		switch key, x := n.pair(k.name); {
+		case !k.required || x != nil && !x.Null:
+		case x != nil:
+			ps = append(ps, key.Problem(fmt.Sprintf("%q has no value", k.name), "write it behind "+k.name+":"))
+		case !n.misspells(k.name, keys):
 			ps = append(ps, n.Problem(fmt.Sprintf("%q is missing", k.name), "add "+k.name+": …"))
 		}
 	}
 	return ps
-}
-
-// misspells reports whether a key of the node is likely to be meant as this
-// one, which is told then.
-func (n *Node) misspells(name string, keys []structKey) bool {
-	names := make([]string, len(keys))
-	for i, k := range keys {
-		names[i] = k.name
-	}
-	return n.Misspells(name, names)
-}
-
-// Misspells reports whether the node has, in place of a key, one that is not
-// known and is likely to be meant as it: UnknownKey says so, and that the key is
-// missing need not be said as well.
-func (n *Node) Misspells(key string, known []string) bool {
-	return slices.ContainsFunc(n.Pairs, func(p Pair) bool {
-		return !slices.Contains(known, p.Key.Value) && Suggest(p.Key.Value, known) == key
-	})
-}
-
-type structKey struct {
-	name     string
-	required bool
-	field    reflect.StructField
-}
-
-// structKeys are the keys that a struct takes, those of its fields with
-// `yaml:",inline"` among them.
-func structKeys(t reflect.Type) (keys []structKey) {
-	for f := range Keys(t) {
-		name, opt, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-		keys = append(keys, structKey{name, opt == "required", f})
-	}
-	return keys
-}
-
-// Keys yields the fields of a struct that have a key in YAML, in their order;
-// for a field with `yaml:",inline"` those of its struct. Their Index is that
-// within t.
-func Keys(t reflect.Type) iter.Seq[reflect.StructField] {
-	return func(yield func(reflect.StructField) bool) {
-		for i := range t.NumField() {
-			f := t.Field(i)
-			name, opt, _ := strings.Cut(f.Tag.Get("yaml"), ",")
-			switch {
-			case name == "" && opt == "inline":
-				for inner := range Keys(f.Type) {
-					inner.Index = append([]int{i}, inner.Index...)
-					if !yield(inner) {
-						return
-					}
-				}
-			case name != "" && name != "-":
-				if !yield(f) {
-					return
-				}
-			}
-		}
-	}
-}
-
-// UnknownKey is the problem of a key that is not among those known here.
-func UnknownKey(key *Node, known []string) Problem {
-	hint := DidYouMean(key.Value, known)
-	if hint == "" {
-		known = slices.Sorted(slices.Values(known))
-		hint = "known here: " + strings.Join(known, ", ")
-	}
-	return key.Problem(fmt.Sprintf("unknown key %q", key.Value), hint)
 }
 
 func decodeMap(n *Node, v reflect.Value) Problems {

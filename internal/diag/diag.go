@@ -192,7 +192,38 @@ func DidYouMean(word string, known []string) string {
 	if s := Suggest(word, known); s != "" {
 		return "did you mean " + s + "?"
 	}
+	if near := sharing(word, known); len(near) > 0 && len(near) < 4 {
+		return "did you mean " + strings.Join(near, " or ") + "?"
+	}
 	return ""
+}
+
+// sharing returns the known words that have all parts of the word among theirs,
+// as max_attempts has those of attempt, or else only parts of it.
+func sharing(word string, known []string) (more []string) {
+	parts := func(s string) []string {
+		all := strings.FieldsFunc(strings.ToLower(s), func(r rune) bool { return r == '_' || r == '.' || r == '-' || r == ' ' })
+		for i, p := range all {
+			all[i] = strings.TrimSuffix(p, "s")
+		}
+		return all
+	}
+	within := func(some, all []string) bool {
+		return len(some) > 0 && !slices.ContainsFunc(some, func(p string) bool { return len(p) < 2 || !slices.Contains(all, p) })
+	}
+	var less []string
+	for _, k := range known {
+		switch mine, other := parts(word), parts(k); {
+		case within(mine, other):
+			more = append(more, k)
+		case within(other, mine):
+			less = append(less, k)
+		}
+	}
+	if more == nil {
+		return less
+	}
+	return more
 }
 
 // distance is the number of single-character edits and swaps of neighbours

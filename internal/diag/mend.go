@@ -141,6 +141,27 @@ var starKey = regexp.MustCompile(`^(\s*)\*(\s*:(?:\s.*)?)$`)
 // flowValue finds an unquoted formula within braces.
 var flowValue = regexp.MustCompile(`^(.*\bvalue: *)(=.*?)((?:, *(?:if|missing) *:.*)?\}\s*)$`)
 
+// flowCall finds an unquoted formula within braces that calls a function with
+// more than one argument, or with text in quotes.
+var flowCall = regexp.MustCompile(`[:,\[{] *(=[^'{},\[\]]*?\([^'{}\[\]()]*[,"][^'{}\[\]()]*\))\s*[,}\]]`)
+
+// dashes are the changes to a line that has a dash which its neighbours have
+// not: it, or the one before that made a list of the block.
+func (m *mender) dashes(k int) (cs []change) {
+	const message, hint = "a dash stands where its neighbours have none", "take the dash out"
+	for j := k; j >= max(1, k-1); j-- {
+		line, beside := m.lines[j], m.lines[k-1]
+		if j < k {
+			beside = m.lines[k]
+		}
+		rest, ok := strings.CutPrefix(strings.TrimLeft(line, " "), "- ")
+		if ok && indent(line) == indent(beside) && keyValue.MatchString(rest) && keyValue.MatchString(beside) && !strings.HasPrefix(strings.TrimLeft(beside, " "), "-") {
+			cs = append(cs, change{j, strings.Repeat(" ", indent(line)) + strings.TrimLeft(rest, " "), 0, message, hint})
+		}
+	}
+	return cs
+}
+
 func (m *mender) changes(k int) []change {
 	var cs []change
 	line := m.lines[k]
@@ -159,6 +180,14 @@ func (m *mender) changes(k int) []change {
 	}
 	if parts := starKey.FindStringSubmatch(line); parts != nil {
 		return append(cs, change{k, parts[1] + `"*"` + parts[2], column(parts[1]), "* must be in quotes", `write "*":`})
+	}
+	cs = append(cs, m.dashes(k)...)
+	if call := flowCall.FindStringSubmatchIndex(line[:min(len(line), longestLine*10)]); call != nil && strings.ContainsAny(line[:call[2]], "{[") {
+		text := line[:call[2]] + quoted(line[call[2]:call[3]]) + line[call[3]:]
+		cs = append(cs, change{k, text, column(line[:call[2]]), "within { } this formula must be in quotes", "write " + quoted(line[call[2]:call[3]])})
+	}
+	if i := strings.Index(line, ",,"); i > 0 {
+		cs = append(cs, change{k, line[:i] + line[i+1:], column(line[:i+1]), "two commas side by side", "take one out, or write what is missing between them"})
 	}
 	if parts := flowValue.FindStringSubmatch(line); parts != nil {
 		cs = append(cs, change{k, parts[1] + quoted(parts[2]) + parts[3], column(parts[1]), "within { } this formula must be in quotes", "write {value: '=…', …}"})
@@ -256,7 +285,7 @@ func openQuote(s string) (int, bool) {
 
 var (
 	noBlank = regexp.MustCompile(`^(\s*(?:- +)*[A-Za-z_$][\w.$]*:)(\S.*)$`)
-	noColon = regexp.MustCompile(`^(\s*(?:- +)*)([A-Za-z_$][\w.$]*)( +[^:]*)?$`)
+	noColon = regexp.MustCompile(`^(\s*(?:- +)*)([A-Za-z_$][\w.$]*|"[^"]*"|'[^']*')( +[^:]*)?$`)
 )
 
 // keyChanges are the changes to a line that lacks its colon or the blank
@@ -266,7 +295,8 @@ func keyChanges(k int, line string) []change {
 		return []change{{k, parts[1] + " " + parts[2], column(parts[1]) - 1, "a blank is missing after the colon", "write key: value"}}
 	}
 	if parts := noColon.FindStringSubmatch(line); parts != nil {
-		return []change{{k, parts[1] + parts[2] + ":" + parts[3], column(parts[1]), "the key has no colon", "write key: value"}}
+		value := strings.TrimPrefix(parts[3], " = ") // as in other programs
+		return []change{{k, parts[1] + parts[2] + ": " + strings.TrimLeft(value, " "), column(parts[1]), "the key has no colon", "write key: value"}}
 	}
 	return nil
 }

@@ -26,7 +26,7 @@ func Space(dir string, need int64) Finding {
 		return missing(dir, err)
 	}
 	if at.Blocks == 0 {
-		return Fine("disk", dir+" has no bounds")
+		return Fine("disk-unbounded", "disk", dir+" has no bounds")
 	}
 	return space(dir, int64(at.Bavail)*at.Bsize, need)
 }
@@ -35,13 +35,13 @@ func space(dir string, free, need int64) Finding {
 	left := fmt.Sprintf("%s free in %s", size(free), dir)
 	switch {
 	case free < leastSpace:
-		return Bad("disk", left, "make space, or webhooks are answered 503 soon; crmsyncd ledger compact needs some too")
-	case free < need:
-		return Doubt("disk", left+", less than the ledger has ("+size(need)+")", "make space: crmsyncd ledger compact and a start after a failed write copy the ledger")
+		return Bad("disk-full", "disk", left, "make space, or webhooks are answered 503 soon; crmsyncd ledger compact needs as much as the ledger has, and 64 MiB beside")
+	case need > 0 && free < need+leastSpace:
+		return Doubt("disk-less-than-ledger", "disk", left+", too little for a second ledger ("+size(need)+")", "make space: crmsyncd ledger compact, ledger backup and a start after a failed write copy the ledger")
 	case free < someSpace:
-		return Doubt("disk", left, "make space, or let retention: keep less")
+		return Doubt("disk-little", "disk", left, "make space, or set retention: to keep less")
 	}
-	return Fine("disk", left)
+	return Fine("disk-space", "disk", left)
 }
 
 func size(n int64) string {
@@ -53,51 +53,70 @@ func size(n int64) string {
 
 func missing(dir string, err error) Finding {
 	if errors.Is(err, fs.ErrNotExist) {
-		return Doubt("disk", dir+" does not exist yet", "the first start of the daemon makes it")
+		return Doubt("folder-missing", "disk", dir+" does not exist yet", "the first start of the daemon makes it")
 	}
-	return Doubt("disk", dir+" cannot be looked at from here", "run crmsyncd doctor as root or as the daemon's user")
+	return Doubt("folder-unseen", "disk", dir+" cannot be looked at from here", "run crmsyncd doctor as root or as the daemon's user")
 }
 
 // SyncSpeed measures how long the disk of a folder takes to keep a page for
 // good. It writes a small file there and removes it.
 func SyncSpeed(dir string) Finding {
 	f, err := os.CreateTemp(dir, ".doctor-*")
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return Bad("disk speed", "not even a small file can be written in "+dir, "make space")
-	case errors.Is(err, syscall.EROFS):
-		return Bad("disk speed", dir+" is read-only", "dmesg may say why; mend the file system, mount it writable and restart the daemon")
-	case err != nil:
+	if err != nil {
+		if bad := unwritable(dir, err); bad != nil {
+			return *bad
+		}
 		return missing(dir, err).as("disk speed")
 	}
 	defer os.Remove(f.Name())
 	defer f.Close()
 	page := make([]byte, 4<<10)
 	var took []time.Duration
-	for range tries {
+	for useless := 0; len(took) < tries && useless <= tries/2; {
 		began := time.Now()
 		_, err := f.WriteAt(page, 0)
 		if err == nil {
 			err = f.Sync()
 		}
 		if err != nil {
-			return Bad("disk speed", "a write to "+dir+" failed", "dmesg may say why; the disk may be full or dying")
+			if bad := unwritable(dir, err); bad != nil {
+				return *bad
+			}
+			return Bad("disk-write-failed", "disk speed", "a write to "+dir+" failed", "journalctl -k may say why: the disk may be dying")
 		}
-		took = append(took, time.Since(began))
+		last := time.Since(began)
+		took = append(took, last)
+		if last > uselessly {
+			useless++ // once most are, the median is
+		}
 	}
 	slices.Sort(took)
-	return speed(took[tries/2])
+	return speed(took[len(took)/2])
+}
+
+// unwritable is what is plain from an error; nil: nothing is.
+func unwritable(dir string, err error) *Finding {
+	var f Finding
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		f = Bad("disk-nothing-left", "disk speed", "not even a small file can be written in "+dir, "make space; df -h and df -i "+dir+" say what has run out, a quota may have too")
+	case errors.Is(err, syscall.EROFS):
+		f = Bad("disk-read-only", "disk speed", dir+" is read-only", "journalctl -k may say why; mend the file system, mount it writable and restart the daemon")
+	default:
+		return nil
+	}
+	return &f
 }
 
 func speed(median time.Duration) Finding {
 	what := "a write is safe on disk after " + median.Round(10*time.Microsecond).String()
 	switch {
 	case median > uselessly:
-		return Bad("disk speed", what, "senders give up before that: find what else writes there, or move data_dir to another disk")
+		return Bad("disk-useless", "disk speed", what, "senders give up before that: find what else writes there (iotop), or move data_dir to another disk")
 	case median > slowSync:
-		return Doubt("disk speed", what, "a webhook waits for two of them; a local SSD takes a millisecond")
+		return Doubt("disk-slow", "disk speed", what, "a webhook waits for two of them; a local SSD takes a millisecond: find what else writes there (iotop), or move data_dir to another disk")
 	}
-	return Fine("disk speed", what)
+	return Fine("disk-speed", "disk speed", what)
 }
 
 func (f Finding) as(about string) Finding {

@@ -17,17 +17,20 @@ const (
 
 // Finding is one thing that was looked at.
 type Finding struct {
+	ID    string `json:"id"`    // names what was found, such as "disk-full", and stays so
 	About string `json:"about"` // such as "disk" or "connector hubspot"
 	State State  `json:"state"`
 	What  string `json:"what"`           // how it is
 	Mend  string `json:"mend,omitempty"` // what to do, where it is not ok
 }
 
-// Fine, Doubt and Bad make Findings.
-func Fine(about, what string) Finding { return Finding{About: about, State: OK, What: what} }
+// Fine is a Finding that all is well.
+func Fine(id, about, what string) Finding {
+	return Finding{ID: id, About: about, State: OK, What: what}
+}
 
 // Doubt is a Finding that works now.
-func Doubt(about, what, mend string) Finding { return Finding{about, Warn, what, mend} }
+func Doubt(id, about, what, mend string) Finding { return Finding{id, about, Warn, what, mend} }
 
 // Bad is a Finding that something does not work.
-func Bad(about, what, mend string) Finding { return Finding{about, Fail, what, mend} }
+func Bad(id, about, what, mend string) Finding { return Finding{id, about, Fail, what, mend} }

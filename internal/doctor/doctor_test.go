@@ -41,12 +41,12 @@ func TestDisk(t *testing.T) {
 		state      State
 		text       string
 	}{
-		"much":                       {100 * gib, gib, OK, "100 GiB free"},
-		"less than the ledger has":   {5 * gib, 6 * gib, Warn, "less than the ledger has"},
-		"little":                     {900 << 20, 1 << 20, Warn, "900 MiB free"},
-		"as good as full":            {30 << 20, 1 << 20, Fail, "30 MiB free"},
-		"as good as full, no need":   {0, 0, Fail, "0 MiB free"},
-		"exactly what the need says": {2 * gib, 2 * gib, OK, "2048 MiB free"},
+		"much":                              {100 * gib, gib, OK, "100 GiB free"},
+		"no more than the ledger has":       {5 * gib, 5 * gib, Warn, "too little for a second ledger"},
+		"little":                            {900 << 20, 1 << 20, Warn, "900 MiB free"},
+		"as good as full":                   {30 << 20, 1 << 20, Fail, "30 MiB free"},
+		"as good as full, no need":          {0, 0, Fail, "0 MiB free"},
+		"a little more than the ledger has": {2*gib + 64<<20, 2 * gib, OK, "2112 MiB free"},
 	} {
 		t.Run(name, func(t *testing.T) { want(t, []Finding{space("/x", c.free, c.need)}, c.state, c.text) })
 	}
@@ -121,7 +121,7 @@ func TestReach(t *testing.T) {
 
 	want(t, reach(trusted, api.URL), OK, "answers")
 	want(t, reach(trusted, api.URL), OK, "clock")
-	want(t, reach(Network{Proxy: direct}, api.URL), Fail, "its certificate is not trusted")
+	want(t, reach(Network{Proxy: direct}, api.URL), Fail, "authority that this machine does not trust")
 	want(t, reach(trusted, "http://"+api.Listener.Addr().String()), OK, "answers") // Go's server says 400 in the clear
 	want(t, reach(trusted, "https://127.0.0.1:1"), Fail, "cannot be connected to at port 1")
 	want(t, reach(trusted, "https://no.such.name.invalid"), Fail, "cannot be resolved")

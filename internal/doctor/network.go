@@ -3,6 +3,7 @@ package doctor
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
@@ -33,7 +34,7 @@ type Network struct {
 func (n Network) Reach(ctx context.Context, about, address string) []Finding {
 	u, err := url.Parse(address)
 	if err != nil || u.Hostname() == "" {
-		return []Finding{Bad(about, "its base_url is no address", "write it as https://host")}
+		return []Finding{Bad("address-wrong", about, "its base_url is no address", "write it as https://host")}
 	}
 	proxy := n.Proxy
 	if proxy == nil {
@@ -64,12 +65,12 @@ func (n Network) connect(ctx context.Context, about string, u *url.URL, who stri
 	}
 	addresses, err := net.DefaultResolver.LookupHost(ctx, u.Hostname())
 	if err != nil {
-		f := Bad(about, "the name of "+who+" cannot be resolved", "look at /etc/resolv.conf and at base_url; getent hosts "+u.Hostname()+" must answer")
+		f := Bad("name-unresolved", about, "the name of "+who+" cannot be resolved", "look at /etc/resolv.conf and at base_url; getent hosts "+u.Hostname()+" must answer")
 		return &f
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(u.Hostname(), port))
 	if err != nil {
-		f := Bad(about, fmt.Sprintf("%s (%s) cannot be connected to at port %s", who, addresses[0], port), "open the firewall for outgoing connections, or name a proxy in HTTPS_PROXY")
+		f := Bad("unconnected", about, fmt.Sprintf("%s (%s) cannot be connected to at port %s", who, addresses[0], port), "open the firewall for outgoing connections, or name a proxy in HTTPS_PROXY")
 		return &f
 	}
 	conn.Close()
@@ -90,7 +91,7 @@ func (n Network) answer(ctx context.Context, about string, u *url.URL, who strin
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodHead, u.Scheme+"://"+u.Host+"/", nil)
 	if err != nil {
-		return []Finding{Bad(about, "its base_url is no address", "write it as https://host")}
+		return []Finding{Bad("address-wrong", about, "its base_url is no address", "write it as https://host")}
 	}
 	tr := &http.Transport{Proxy: n.Proxy, TLSClientConfig: n.TLS, DisableKeepAlives: true}
 	if n.Proxy == nil {
@@ -98,13 +99,13 @@ func (n Network) answer(ctx context.Context, about string, u *url.URL, who strin
 	}
 	resp, err := tr.RoundTrip(req)
 	if err != nil {
-		return []Finding{Bad(about, who+" gives no answer: "+broken(err), "its certificate must be of an authority that this machine trusts (ca-certificates), and no proxy in between may break TLS")}
+		return []Finding{broken(err, about, who)}
 	}
 	resp.Body.Close()
-	out := []Finding{Fine(about, who+" answers")}
+	out := []Finding{Fine("answers", about, who+" answers")}
 	if resp.TLS != nil && len(resp.TLS.PeerCertificates) > 0 {
-		if f := expiry(about, resp.TLS.PeerCertificates[0].NotAfter, n.now()); f.State != OK {
-			out = append(out, f)
+		if until := resp.TLS.PeerCertificates[0].NotAfter; until.Sub(n.now()) < renewSoon {
+			out = append(out, Doubt("certificate-ends", about, "its certificate ends at "+until.UTC().Format(time.DateOnly), "tell who runs it; once it has ended nothing is sent there"))
 		}
 	}
 	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil && resp.Header.Get("Age") == "" {
@@ -114,24 +115,23 @@ func (n Network) answer(ctx context.Context, about string, u *url.URL, who strin
 }
 
 // broken says what failed without naming what may be secret.
-func broken(err error) string {
+func broken(err error, about, who string) Finding {
+	var expired x509.CertificateInvalidError
+	var name x509.HostnameError
 	var cert *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
+	who += " gives no answer: "
 	switch {
+	case errors.As(err, &expired) && expired.Reason == x509.Expired:
+		return Bad("certificate-expired", about, who+"its certificate is not valid now", "compare this machine's date with the time; if that is right, tell who runs it: nothing is sent there until it is renewed")
+	case errors.As(err, &name):
+		return Bad("certificate-other-name", about, who+"its certificate is for another name", "compare the host in base_url with the vendor's documentation; a proxy in between may answer in its place")
 	case errors.As(err, &cert):
-		return "its certificate is not trusted"
+		return Bad("certificate-untrusted", about, who+"its certificate is of an authority that this machine does not trust", "apt install ca-certificates; where a proxy of your own breaks TLS, add its root (update-ca-certificates) and restart the daemon")
 	case errors.As(err, &record):
-		return "it does not speak TLS"
+		return Bad("no-tls", about, who+"it does not speak TLS", "compare scheme and port in base_url with the vendor's documentation; a captive portal or proxy may answer in its place")
 	}
-	return "TLS or HTTP with it fails"
-}
-
-func expiry(about string, until, now time.Time) Finding {
-	left := until.Sub(now)
-	if left < renewSoon {
-		return Doubt(about, "its certificate ends at "+until.UTC().Format(time.DateOnly), "tell who runs it; once it has ended nothing is sent there")
-	}
-	return Fine(about, "its certificate is good until "+until.UTC().Format(time.DateOnly))
+	return Bad("no-answer", about, who+"the connection ends before one", "a firewall or proxy in between may cut it: curl -v to that address from this machine shows more")
 }
 
 // Skew judges by how much this machine's clock is ahead of another's.
@@ -145,9 +145,9 @@ func Skew(ahead time.Duration, of string) Finding {
 	const mend = "timedatectl set-ntp true, or another time service"
 	switch {
 	case ahead.Abs() >= skewBad:
-		return Bad("clock", what+": signed webhooks are refused", mend)
+		return Bad("clock-wrong", "clock", what+": signed webhooks are refused", mend)
 	case ahead.Abs() >= skewDoubt:
-		return Doubt("clock", what, mend)
+		return Doubt("clock-off", "clock", what, mend)
 	}
-	return Fine("clock", "it agrees with that of "+of)
+	return Fine("clock", "clock", "it agrees with that of "+of)
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
+	"github.com/crmsyncd/crmsyncd/internal/trace"
 )
 
 // fate is what becomes of one request over all its attempts. It travels in
@@ -23,6 +24,7 @@ type fate struct {
 	upload     *Upload
 	// written: an attempt without an answer may have reached the vendor.
 	written atomic.Bool
+	sends   int // attempts so far
 }
 
 type fateKey struct{}
@@ -72,7 +74,7 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	ctx, cancel := context.WithTimeoutCause(r.Context(), patience, errTimeout)
 	defer cancel()
 	var sent atomic.Bool
-	trace := &httptrace.ClientTrace{
+	events := &httptrace.ClientTrace{
 		WroteHeaders: func() { sent.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
 			sent.Store(true)
@@ -83,7 +85,15 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	count(r.Context())
 	crashpoint.At("request.begun")
 	began := time.Now()
-	out := r.WithContext(httptrace.WithClientTrace(ctx, trace))
+	out, span := trace.Request(r.WithContext(httptrace.WithClientTrace(ctx, events)), fate.sends)
+	fate.sends++
+	defer func() {
+		failure := ""
+		if err != nil {
+			failure = inWords(err)
+		}
+		span.End(answer, failure)
+	}()
 	if fate.upload != nil {
 		if err := fate.upload.put(out); err != nil {
 			return nil, err
@@ -172,8 +182,9 @@ func (*wholeBody) Close() error { return nil }
 func pooled() *http.Transport {
 	return &http.Transport{
 		Proxy:                  http.ProxyFromEnvironment,
-		DialContext:            dialer().DialContext,
+		DialContext:            forgetting(dialer()),
 		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTime},
 		MaxIdleConns:           64,
 		MaxIdleConnsPerHost:    8,
 		IdleConnTimeout:        90 * time.Second,
@@ -187,3 +198,26 @@ func pooled() *http.Transport {
 var shared = sync.OnceValue(pooled)
 
 func dialer() *net.Dialer { return &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second} }
+
+// forgetting has connections let go, when they are closed, of what has not
+// arrived. The system would go on sending a request that nobody waits for any
+// more, for minutes: where the way was cut for a while it would come after what was
+// written since, and an older value would overwrite a newer one.
+func forgetting(d *net.Dialer) func(ctx context.Context, network, address string) (net.Conn, error) {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, address)
+		if tcp, ok := conn.(*net.TCPConn); ok && err == nil {
+			_ = tcp.SetLinger(0)
+		}
+		return conn, err
+	}
+}
+
+// An HTTP/2 connection carries many requests and outlives those that are given
+// up: one on which nothing comes for pingAfter, nor an answer to a ping within
+// pingTime, is closed, for the same reason. Both together are less than any
+// connector's own time limit for a request.
+const (
+	pingAfter = 10 * time.Second
+	pingTime  = 5 * time.Second
+)

@@ -116,7 +116,7 @@ func Guarded(a Reach, refusal Refusal, proxy func(*http.Request) (*url.URL, erro
 		}
 		return nil
 	}
-	g.direct.Proxy, g.direct.DialContext = nil, dialer.DialContext
+	g.direct.Proxy, g.direct.DialContext = nil, forgetting(dialer)
 	// A reload makes another one, and nobody closes the connections of this.
 	g.direct.IdleConnTimeout, g.proxied.IdleConnTimeout = 10*time.Second, 10*time.Second
 	g.proxied.Proxy = proxy

@@ -126,7 +126,7 @@ func (s *survey) describe(ctx context.Context, objects []string) bool {
 	}
 	for _, w := range s.writes {
 		if s.unread[w.Object] {
-			s.add(w.At.Problem(fmt.Sprintf("the account of %s does not let crmsyncd see its %s: %s", s.Name, w.Object, last.Message), "mend the credentials or their scopes"))
+			s.add(w.At.Problem(fmt.Sprintf("the account of %s does not let crmsyncd see its %s: %s", s.Name, w.Object, last.Message), s.credentials()))
 		}
 	}
 	return true
@@ -161,14 +161,29 @@ func (s *survey) fail(err *connectors.Error) {
 	hint := "run this again later"
 	switch err.Kind {
 	case connectors.Auth:
-		hint = "mend the credentials or their scopes"
+		hint = s.credentials()
 	case connectors.Transient, connectors.Unknown:
 		hint = "is the CRM reachable from here, and base_url right? then run this again"
-	case connectors.RateLimited, connectors.Invalid, connectors.NotFound, connectors.Ambiguous, connectors.Conflict:
+	case connectors.Invalid, connectors.NotFound:
+		hint = "mend what it says: the rights of its user in the CRM, or the settings" + s.page()
+	case connectors.RateLimited, connectors.Ambiguous, connectors.Conflict:
 	}
 	p := s.At.Problem("the account of "+s.Name+" cannot be asked: "+reason, hint)
 	p.Line = "" // it may hold a secret
 	s.add(p)
+}
+
+// credentials is how to mend those that are refused, or not enough.
+func (s *survey) credentials() string {
+	return "mend the credentials or their scopes" + s.page() + ", then: systemctl reload crmsyncd"
+}
+
+// page says where it stands what the account's type needs.
+func (s *survey) page() string {
+	if at := s.At.Get("type"); at != nil {
+		return " (docs/" + at.Value + ".md says which are needed)"
+	}
+	return ""
 }
 
 // refused reports whether the connector says no to what the rules want; any

@@ -11,7 +11,6 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -20,7 +19,9 @@ import (
 	"golang.org/x/time/rate"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
+	"github.com/crmsyncd/crmsyncd/internal/trace"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -90,6 +91,7 @@ type Options struct {
 	PublicURL      *url.URL       // how senders reach us; nil: as their requests say
 	Now            func() time.Time
 	Log            *slog.Logger
+	Spans          *trace.Recorder // may be nil
 	// Observe is told of every request to a hook: the source's name ("" if
 	// there is none), the result (accepted, duplicate, unknown, quarantined,
 	// refused, failed, greeted), the reason of the last two, and the time it took. All
@@ -159,10 +161,11 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 		return "", refused(http.StatusNotFound, "not_found", "not found")
 	}
 	defer func() {
-		if p := recover(); p != nil {
-			if p == http.ErrAbortHandler {
-				panic(p)
-			}
+		v := recover()
+		if v == http.ErrAbortHandler {
+			panic(v)
+		}
+		if p := caught.Of(v); p != nil {
 			r.panicked(src.Name, "receiver", p)
 			name, a = src.Name, failed("panic", 30)
 		}
@@ -233,12 +236,28 @@ func (r *Receiver) hook(w http.ResponseWriter, req *http.Request, at time.Time) 
 func (r *Receiver) keep(ctx context.Context, src Source, request *sources.Request) answer {
 	parsed := r.parse(src, request)
 	parsed.ContentKey = src.Key(parsed.ContentKey)
+	e := Stored(src.Name, src.Vendor, event.Webhook, request, parsed)
+	if !src.Apart { // who is not proven chooses no trace
+		e.Trace = trace.Read(request.Header)
+	}
+	handed := r.Now()
+	a := r.store(ctx, e, parsed)
+	if r.Spans != nil {
+		r.Spans.Webhook(e.InTrace(), e.Trace, trace.Webhook{
+			Source: src.Name, Event: a.event, Result: a.result, Status: a.status, Began: request.At, Parsed: handed, Ended: r.Now(),
+		})
+	}
+	return a
+}
+
+// store puts an event on disk.
+func (r *Receiver) store(ctx context.Context, e store.Event, parsed sources.Parsed) answer {
 	// A sender that hangs up must not take its event with it: it would only
 	// come again.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), r.Limits.StoreTime)
 	defer cancel()
 	crashpoint.At("receive.read")
-	receipt, err := r.Append(ctx, Stored(src.Name, src.Vendor, event.Webhook, request, parsed))
+	receipt, err := r.Append(ctx, e)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded):
 		return failed("store_time", 5)
@@ -266,8 +285,8 @@ func (r *Receiver) keep(ctx context.Context, src Source, request *sources.Reques
 // promise loses nothing: the event goes to quarantine.
 func (r *Receiver) parse(src Source, request *sources.Request) (p sources.Parsed) {
 	defer func() {
-		if v := recover(); v != nil {
-			r.panicked(src.Name, "parser", v)
+		if c := caught.Of(recover()); c != nil {
+			r.panicked(src.Name, "parser", c)
 			p = sources.Parsed{Event: &event.Event{Type: event.Unknown}, Problem: "the parser of this source broke off"}
 		}
 	}()
@@ -278,20 +297,8 @@ func (r *Receiver) parse(src Source, request *sources.Request) (p sources.Parsed
 	return p
 }
 
-// panicked logs a panic without its value, which may quote the payload, unless
-// the runtime made it.
-func (r *Receiver) panicked(source, where string, value any) {
-	what := "panic"
-	if err, ok := value.(runtime.Error); ok {
-		what = err.Error()
-	}
-	var pcs [16]uintptr
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs[:])])
-	var stack []string
-	for f, more := frames.Next(); more && len(stack) < 6; f, more = frames.Next() {
-		stack = append(stack, f.Function+":"+strconv.Itoa(f.Line))
-	}
-	r.Log.Error("a webhook made the "+where+" panic; please report this", "source", source, "error", what, "stack", strings.Join(stack, " < "))
+func (r *Receiver) panicked(source, where string, p *caught.Panic) {
+	r.Log.Error("a webhook made the "+where+" panic; please report this", "source", source, "err", p, "stack", p.Stack)
 }
 
 // answer is what a request is told, and what is counted and logged of it.

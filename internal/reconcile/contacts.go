@@ -3,7 +3,6 @@ package reconcile
 import (
 	"context"
 	"encoding/json"
-	"runtime/debug"
 	"slices"
 	"time"
 
@@ -13,8 +12,6 @@ import (
 
 // scanPage is how many events of the ledger are read at a time.
 const scanPage = 500
-
-func stack() string { return string(debug.Stack()) }
 
 // isFinal tells whether a vendor is done with a contact of that status: telli
 // calls it no more, respond.io's conversation is over. It may begin anew.

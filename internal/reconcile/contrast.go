@@ -76,7 +76,7 @@ func (p *passage) contrast(ctx context.Context) error {
 		case at == ph.name:
 			ph.after = rest
 		}
-		over, err := p.phase(ctx, conn, ph.name, ph.after, ph.upTo, ph.pass)
+		over, err := p.goThrough(ctx, conn, ph.name, ph.after, ph.upTo, ph.pass)
 		if err != nil {
 			return err
 		}
@@ -92,13 +92,13 @@ func (p *passage) contrast(ctx context.Context) error {
 			err = errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", here))
 		}
 		p.run.State = store.RunStopped
-		return errors.Join(err, p.putUntil(ctx))
+		return errors.Join(err, p.keepLooks(ctx, false), p.putUntil(ctx))
 	}
 	p.run.Cursor = ""
 	if full {
 		rolling = sweep{Began: rolling.Began, Over: true}
 	}
-	return errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", ""), p.putUntil(ctx))
+	return errors.Join(p.keepSweep(ctx, rolling), p.keepLooks(ctx, true), p.putText(ctx, "next", ""), p.putUntil(ctx))
 }
 
 func (p *passage) putUntil(ctx context.Context) error {
@@ -120,8 +120,9 @@ func (p *passage) putText(ctx context.Context, what, text string) error {
 	return p.Ledger.PutMark(ctx, targetOf(p.run).mark(what), []byte(text))
 }
 
-// phase compares records from a place on. over is false if the budget ended it.
-func (p *passage) phase(ctx context.Context, conn Connector, name, after, upTo string, pass func(*record) bool) (over bool, err error) {
+// goThrough compares records from a place on. over is false if the budget ended it.
+func (p *passage) goThrough(ctx context.Context, conn Connector, name, after, upTo string, pass func(*record) bool) (over bool, err error) {
+	p.phase = name
 	for {
 		list, next, err := p.wanted(ctx, after)
 		if err != nil {

@@ -11,6 +11,56 @@ import (
 // may take a search, of which Pipedrive's day pays 20 tokens.
 const lookAtMost = 200
 
+// look is where, among the records of a phase, those begin that are gone and were
+// not looked for lately. A record that stays gone must not keep those behind it
+// from being looked for, run for run.
+type look struct {
+	after string // places up to here were looked for by the runs before; "" is none
+	last  string // the last place that was looked for in this run
+	cut   bool   // there were more than one run looks for
+}
+
+// look is that of the phase that is going.
+func (p *passage) look(ctx context.Context) (*look, error) {
+	name := p.phase
+	if name == phaseBegin {
+		name = phaseMay
+	}
+	if l := p.looks[name]; l != nil {
+		return l, nil
+	}
+	after, err := p.markText(ctx, "looked "+name)
+	if err != nil {
+		return nil, err
+	}
+	if p.looks == nil {
+		p.looks = map[string]*look{}
+	}
+	p.looks[name] = &look{after: after}
+	return p.looks[name], nil
+}
+
+// keepLooks keeps where the next run begins to look: behind what was looked for
+// where there were more, or anew where over says that all had their turn.
+func (p *passage) keepLooks(ctx context.Context, over bool) error {
+	for name, l := range p.looks {
+		next := l.after
+		switch {
+		case l.cut && l.last != "":
+			next = l.last
+		case !l.cut && over:
+			next = ""
+		}
+		if next == l.after {
+			continue
+		}
+		if err := p.putText(ctx, "looked "+name, next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Why it is not sure that a record which is gone was not merged.
 const (
 	notLooked    = "it was not looked for under another id in this run"
@@ -26,10 +76,18 @@ func (p *passage) lookUp(ctx context.Context, conn Connector, list []*record, re
 	if conn.Find == nil {
 		return nil
 	}
+	turn, err := p.look(ctx)
+	if err != nil {
+		return err
+	}
 	var gone []int // places in list
 	matches := map[int]connectors.Match{}
 	for i, r := range list {
 		if !reads[i].Gone || reads[i].Err != nil {
+			continue
+		}
+		if turn.after != "" && place(r.key) <= turn.after {
+			r.unsure = notLooked
 			continue
 		}
 		keys, err := p.keysOf(ctx, r)
@@ -60,9 +118,11 @@ func (p *passage) lookUp(ctx context.Context, conn Connector, list []*record, re
 		}
 		n := min(len(gone), left, lookAtMost-p.looked, max(conn.room(true), 1))
 		if n <= 0 {
+			turn.cut = true
 			return nil // the next run looks
 		}
 		part := gone[:n]
+		turn.last = place(list[part[n-1]].key)
 		gone, p.looked = gone[n:], p.looked+n
 		found, err := p.persist(ctx, conn, n, true, func(ctx context.Context, places []int) ([]connectors.Read, error) {
 			ask := make([]connectors.Match, len(places))

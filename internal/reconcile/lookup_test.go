@@ -121,6 +121,46 @@ func TestARunLooksForSoManyAtMost(t *testing.T) {
 	}
 }
 
+// TestEachRunLooksForOthers/where more stay gone than one run looks for.
+func TestEachRunLooksForOthers(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, rules)
+	d.conn.Find, d.conn.OnMissing = d.crm.find, "report"
+	const gone = 2*lookAtMost + 50
+	d.happen(upTo(gone), 0, "pending", true)
+	clear(d.crm.records)
+	looked := map[string]int{}
+	run := func(want int) {
+		t.Helper()
+		before := d.crm.lookups
+		r := d.compare(true)
+		list, err := d.Ledger.Findings(t.Context(), r.ID, 0, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range list {
+			if f.Note != notLooked {
+				looked[f.Record]++
+			}
+		}
+		if n := d.crm.lookups - before; n != want || r.Missing != gone {
+			t.Errorf("%d were looked for of %d missing, want %d", n, r.Missing, want)
+		}
+	}
+	run(lookAtMost)
+	run(lookAtMost)
+	run(50)
+	for id, n := range looked {
+		if n != 1 {
+			t.Errorf("%s was looked for %d times in a round", id, n)
+		}
+	}
+	if len(looked) != gone {
+		t.Errorf("%d were looked for after three runs, want %d", len(looked), gone)
+	}
+	run(lookAtMost) // from the first again
+}
+
 // TestIntoAnswersOfFind/are told apart.
 func TestIntoAnswersOfFind(t *testing.T) {
 	t.Parallel()

@@ -2,9 +2,10 @@ package reconcile
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -19,8 +20,10 @@ type passage struct {
 	drifts map[string]int
 	asked  int // requests before it was resumed
 	began  time.Time
-	told   bool // of dead deliveries
-	looked int  // records that are gone and were looked for
+	told   bool             // of dead deliveries
+	looked int              // records that are gone and were looked for
+	looks  map[string]*look // by phase; that of phaseBegin goes on with that of phaseMay
+	phase  string
 }
 
 // carryOn does what is left of a run, and keeps how it ended.
@@ -62,9 +65,9 @@ func (r *Reconciler) carryOn(ctx context.Context, run store.Run, tell func(Step)
 // guarded turns a panic into an error: one run's affair.
 func (p *passage) guarded(ctx context.Context, do func(context.Context) error) (err error) {
 	defer func() {
-		if v := recover(); v != nil {
-			p.Log.Error("a reconcile run panicked", "run", p.run.ID, "stack", stack())
-			err = fmt.Errorf("crmsyncd itself went wrong in it; its log has the place")
+		if c := caught.Of(recover()); c != nil {
+			p.Log.Error("a reconcile run panicked; please report this", "run", p.run.ID, "err", c, "stack", c.Stack)
+			err = errors.New("crmsyncd itself went wrong in it; its log has the place")
 		}
 	}()
 	return do(ctx)

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -70,7 +71,7 @@ func (s *Sweeper) Once(ctx context.Context, now time.Time) (closed int, err erro
 }
 
 func (s *Sweeper) close(ctx context.Context, source, call string, now time.Time) (bool, error) {
-	end, err := s.Close(ctx, source, call, now)
+	end, err := s.guarded(ctx, source, call, now)
 	if err != nil {
 		return false, err
 	}
@@ -82,4 +83,16 @@ func (s *Sweeper) close(ctx context.Context, source, call string, now time.Time)
 	crashpoint.At("sweep.kept")
 	// The event may be that of the call's other id, or one of earlier.
 	return end != nil, s.Ledger.StopRunning(ctx, source, call)
+}
+
+// guarded is Close. A call that makes it panic is let go, or it would keep all
+// others from being closed for ever.
+func (s *Sweeper) guarded(ctx context.Context, source, call string, now time.Time) (end *store.Event, err error) {
+	defer func() {
+		if p := caught.Of(recover()); p != nil {
+			s.Log.Error("closing a call panicked, and it stays open; please report this", "source", source, "err", p, "stack", p.Stack)
+			end, err = nil, nil
+		}
+	}()
+	return s.Close(ctx, source, call, now)
 }

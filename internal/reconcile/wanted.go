@@ -66,14 +66,12 @@ func place(k store.RecordKey) string { return k.Object + "/" + k.ID }
 // behind a place, in order. next is the last place that was looked at; "" if
 // there are none behind it.
 func (p *passage) wanted(ctx context.Context, after string) (list []*record, next string, err error) {
-	w := &wanting{passage: p, after: after, all: map[string]*record{}, waiting: map[string]bool{}, dead: map[string]bool{}, report: p.run.Cursor == "" && !p.told}
+	w := &wanting{passage: p, after: after, all: map[string]*record{}, wrote: map[store.RecordKey][]uint64{}, kinds: map[kind]int{}, waiting: map[string]bool{}, dead: map[string]bool{}, report: p.run.Cursor == "" && !p.told}
 	p.told = true
 	if w.since, err = p.since(ctx); err != nil {
 		return nil, "", err
 	}
-	if err = p.eachEvent(ctx, store.EventFilter{}, func(views []store.View, events []*event.Event) error {
-		return w.page(ctx, views, events)
-	}); err != nil {
+	if err = w.sift(ctx); err != nil {
 		return nil, "", err
 	}
 	for _, k := range slices.Sorted(maps.Keys(w.all)) {

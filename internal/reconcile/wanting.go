@@ -4,6 +4,7 @@ import (
 	"context"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -18,9 +19,11 @@ type wanting struct {
 	after   string // places up to here were looked at
 	before  string // places from here on come the next time; "" is none
 	all     map[string]*record
-	waiting map[string]bool // lanes in which something is on its way
-	dead    map[string]bool // lanes of deliveries that are dead
-	report  bool            // dead deliveries are to be told of
+	wrote   map[store.RecordKey][]uint64 // events that wrote a field of it last; absent: nothing of ours is known
+	kinds   map[kind]int                 // records of what happened; -1: some stand for contacts
+	waiting map[string]bool              // lanes in which something is on its way
+	dead    map[string]bool              // lanes of deliveries that are dead
+	report  bool                         // dead deliveries are to be told of
 }
 
 // seen is a record of one event, before it is known which one of the CRM it is.
@@ -94,7 +97,14 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 			s.id = kept[at].ID
 			kept = slices.Delete(kept, at, at+1)
 		}
-		if s.id == "" || rec.Shadow || !standsForContact(ev, rec) {
+		if s.id == "" || rec.Shadow {
+			continue
+		}
+		contact := standsForContact(ev, rec)
+		if contact || rec.Skip == "" && len(rec.Keys) > 0 {
+			w.learnKind(kind{rec.Rule, rec.Object}, contact)
+		}
+		if !contact {
 			continue
 		}
 		for _, k := range rec.Keys {
@@ -110,15 +120,18 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 func (w *wanting) add(s seen) {
 	key := store.RecordKey{Connector: w.run.Connector, Object: s.rec.Object, ID: s.id}
 	at := place(key)
-	if at <= w.after || w.before != "" && at >= w.before {
+	if !w.within(at) {
 		return
 	}
 	e := s.view.Event
 	v := store.FieldHead{At: e.OccurredAt, Rank: e.Rank, Seq: e.Seq}
-	r := &record{key: key, lane: e.Lane, keys: s.keys, newest: v, stamped: v, recent: !e.ReceivedAt.Before(w.since), rule: s.rec.Rule, onMissing: string(s.rec.OnMissing)}
+	// Strings of the event would keep its whole payload in memory.
+	key.ID, s.keys = strings.Clone(key.ID), cloned(s.keys)
+	r := &record{key: key, lane: strings.Clone(e.Lane), keys: s.keys, newest: v, stamped: v, recent: !e.ReceivedAt.Before(w.since), rule: s.rec.Rule, onMissing: string(s.rec.OnMissing)}
 	if c := s.event.Contact; c != nil {
-		r.status, r.contact = c.Status, c.ID
+		r.status, r.contact = strings.Clone(c.Status), strings.Clone(c.ID)
 	}
+	r.wants = make([]want, 0, len(s.rec.Fields))
 	for _, f := range s.rec.Fields {
 		r.wants = append(r.wants, want{field: f.Name, rule: s.rec.Rule, version: v, when: f.If, onEdit: string(f.OnEdit)})
 	}
@@ -130,6 +143,14 @@ func (w *wanting) add(s seen) {
 	if len(w.all) > 2*atOnce {
 		w.cut()
 	}
+}
+
+func cloned(keys []store.LinkKey) []store.LinkKey {
+	out := slices.Clone(keys)
+	for i := range out {
+		out[i].Value = strings.Clone(out[i].Value)
+	}
+	return out
 }
 
 // cut leaves the first atOnce records.

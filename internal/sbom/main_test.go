@@ -18,7 +18,7 @@ func TestEveryModuleThatShipsHasALicenceThatMay(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	list := exec.Command("go", "list", "-deps", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/crmsyncd")
+	list := exec.Command("go", "list", "-deps", "-tags", "otel", "-f", "{{with .Module}}{{if not .Main}}{{.Path}} {{.Version}}{{end}}{{end}}", "./cmd/crmsyncd")
 	list.Dir = "../.."
 	out, err := list.Output()
 	if err != nil {

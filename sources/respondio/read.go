@@ -36,18 +36,10 @@ func newClient(cfg Config) (*httpx.Client, error) {
 	if token == "" {
 		return nil, nil
 	}
-	base, rate := cfg.BaseURL, cfg.RequestsPerSecond
-	if base == "" {
-		base = DefaultBaseURL
-	}
-	if rate <= 0 {
-		rate = perSecond
-	}
-	return httpx.New(httpx.Options{
-		BaseURL: base, UserAgent: "crmsyncd",
-		Header:  http.Header{"Authorization": {"Bearer " + token}},
-		Limiter: httpx.NewLimiter(rate, 1),
-	})
+	return httpx.Reading{
+		BaseURL: cfg.BaseURL, DefaultBaseURL: DefaultBaseURL, PerSecond: cfg.RequestsPerSecond, DefaultPerSecond: perSecond,
+		Header: http.Header{"Authorization": {"Bearer " + token}},
+	}.Client()
 }
 
 // Readable implements sources.Reader.

@@ -40,16 +40,12 @@ func newClient(cfg Config) (*httpx.Client, error) {
 	case strings.Contains(id, ":"):
 		return nil, errors.New("api_token_id: holds a colon; the part behind it belongs into api_token")
 	}
-	base, rate := cfg.BaseURL, cfg.RequestsPerSecond
-	if base == "" {
-		base = DefaultBaseURL
-	}
-	if rate <= 0 {
-		rate = perSecond
-	}
 	basic := &http.Request{Header: http.Header{}}
 	basic.SetBasicAuth(id, token)
-	return httpx.New(httpx.Options{BaseURL: base, UserAgent: "crmsyncd", Header: basic.Header, Limiter: httpx.NewLimiter(rate, 1)})
+	return httpx.Reading{
+		BaseURL: cfg.BaseURL, DefaultBaseURL: DefaultBaseURL, PerSecond: cfg.RequestsPerSecond, DefaultPerSecond: perSecond,
+		Header: basic.Header,
+	}.Client()
 }
 
 // Readable implements sources.Reader.

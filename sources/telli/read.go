@@ -37,19 +37,11 @@ func newClient(cfg Config) (*httpx.Client, error) {
 	if key == "" {
 		return nil, nil
 	}
-	base, rate := cfg.BaseURL, cfg.RequestsPerSecond
-	if base == "" {
-		base = DefaultBaseURL
-	}
-	if rate <= 0 {
-		rate = perSecond
-	}
 	key = strings.TrimSpace(strings.TrimPrefix(key, "Bearer "))
-	return httpx.New(httpx.Options{
-		BaseURL: base, UserAgent: "crmsyncd",
-		Header:  http.Header{"Authorization": {"Bearer " + key}},
-		Limiter: httpx.NewLimiter(rate, 1),
-	})
+	return httpx.Reading{
+		BaseURL: cfg.BaseURL, DefaultBaseURL: DefaultBaseURL, PerSecond: cfg.RequestsPerSecond, DefaultPerSecond: perSecond,
+		Header: http.Header{"Authorization": {"Bearer " + key}},
+	}.Client()
 }
 
 // Readable implements sources.Reader.

@@ -47,18 +47,10 @@ func newClient(cfg Config) (*httpx.Client, error) {
 	case strings.ContainsAny(user+token, ": \r\n"):
 		return nil, errors.New("api_user: neither it nor api_token may hold a colon or a blank")
 	}
-	base, rate := cfg.BaseURL, cfg.RequestsPerSecond
-	if base == "" {
-		base = DefaultBaseURL
-	}
-	if rate <= 0 {
-		rate = perSecond
-	}
-	return httpx.New(httpx.Options{
-		BaseURL: base, UserAgent: "crmsyncd",
-		Header:  http.Header{"Authorization": {"Token " + user + ":" + token}},
-		Limiter: httpx.NewLimiter(rate, 1),
-	})
+	return httpx.Reading{
+		BaseURL: cfg.BaseURL, DefaultBaseURL: DefaultBaseURL, PerSecond: cfg.RequestsPerSecond, DefaultPerSecond: perSecond,
+		Header: http.Header{"Authorization": {"Token " + user + ":" + token}},
+	}.Client()
 }
 
 // Readable implements sources.Reader.

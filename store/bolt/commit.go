@@ -8,6 +8,7 @@ import (
 
 	bbolt "go.etcd.io/bbolt"
 
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -77,6 +78,14 @@ func (l *Ledger) submit(c *change) error {
 // gathers in the queue; a lone write is committed at once.
 func (l *Ledger) commitLoop() {
 	defer close(l.stopped)
+	defer func() {
+		// Beside reading a damaged file, which is guarded where it happens, only
+		// a mistake of ours ends here: it is not known what was half done.
+		if p := caught.Of(recover()); p != nil {
+			l.log.Error("the ledger's committing goroutine panicked; please report this", "err", p, "stack", p.Stack)
+			_ = l.commitFailed(p, 0)
+		}
+	}()
 	// A page that cannot be read any more becomes an error of the batch
 	// rather than the end of the process.
 	debug.SetPanicOnFault(true)

@@ -20,11 +20,11 @@ import (
 // then, again and again, those that changed meanwhile. When these are few,
 // the committing goroutine copies the last of them and swaps the files.
 const (
-	compactBytes = 4 << 20 // of records copied at once, and synced
-	compactFill  = 0.9     // of the pages of the new file
-	compactLast  = 512     // records left for the swap, during which writes wait
-	compactTurns = 20      // of copying what changed; then the swap takes what is left
-	compactSpare = 64 << 20
+	compactBytes = 4 << 20  // of records copied at once, and synced
+	compactFill  = 0.9      // of the pages of the new file
+	compactLast  = 512      // records left for the swap, during which writes wait
+	compactTurns = 20       // of copying what changed; then the swap takes what is left
+	compactSpare = 64 << 20 // bytes that must be free beside the copy: webhooks come meanwhile
 )
 
 // place is where a record lies.
@@ -155,10 +155,15 @@ func (l *Ledger) room(old *opened) error {
 	if err != nil {
 		return err
 	}
-	if free := int64(fs.Bavail) * int64(fs.Bsize); free < info.Size()+compactSpare {
-		return fmt.Errorf("%w: a compaction needs as much as the ledger, %d bytes, and %d are free", store.ErrFull, info.Size()+compactSpare, free)
+	return enough(info.Size(), int64(fs.Bavail)*int64(fs.Bsize))
+}
+
+// enough says of a ledger and of free space, both in bytes, what is missing.
+func enough(ledger, free int64) error {
+	if free >= ledger+compactSpare {
+		return nil
 	}
-	return nil
+	return fmt.Errorf("%w: a compaction needs %d bytes, as much as the ledger has and %d MiB beside for what comes in meanwhile; %d are free", store.ErrFull, ledger+compactSpare, compactSpare>>20, free)
 }
 
 // stopTracking has nothing noted any more. Where nothing can be written ever

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -314,4 +315,21 @@ func numbered(n int) store.Event {
 	e := sample(n % 10)
 	e.DeliveryID, e.ContentKey, e.Lane = fmt.Sprint("m", n), fmt.Sprint("c", n), fmt.Sprint("lane ", n%50)
 	return e
+}
+
+func TestACompactionSaysHowMuchSpaceItNeeds(t *testing.T) {
+	t.Parallel()
+	const ledger = 100 << 20
+	if err := enough(ledger, ledger+64<<20); err != nil {
+		t.Errorf("with enough: %v", err)
+	}
+	err := enough(ledger, ledger+64<<20-1)
+	if !errors.Is(err, store.ErrFull) {
+		t.Fatalf("with a byte too few: %v, want %v", err, store.ErrFull)
+	}
+	for _, part := range []string{"171966464 bytes", "64 MiB", "171966463 are free"} {
+		if !strings.Contains(err.Error(), part) {
+			t.Errorf("%q does not say %q", err, part)
+		}
+	}
 }

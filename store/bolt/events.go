@@ -72,8 +72,12 @@ func (t *txn) putRecord(seq uint64, x *eventRecord) error {
 	return t.putSummed(eventsBucket, key, x.rec, x.sum)
 }
 
-// markPacked stands behind a header, with the length of the body as it came.
-const markPacked byte = 1
+// What stands behind a header, where there is any of it, in this order: each
+// begins with its mark.
+const (
+	markPacked byte = 1 // the length of the body as it came
+	markTraced byte = 2 // the trace that the webhook brought
+)
 
 func appendHeader(h []byte, e *store.Event, m marks, body packed) []byte {
 	h = append(h, e.Rank)
@@ -102,6 +106,12 @@ func appendHeader(h []byte, e *store.Event, m marks, body packed) []byte {
 	if body.s2 {
 		h = append(h, markPacked)
 		h = binary.AppendUvarint(h, uint64(body.size))
+	}
+	if t := e.Trace; t != nil {
+		h = append(h, markTraced, t.Flags)
+		h = append(h, t.ID[:]...)
+		h = append(h, t.Span[:]...)
+		h = appendString(h, t.State)
 	}
 	return h
 }
@@ -160,11 +170,20 @@ func (t *txn) decodeHead(key, rec []byte) (e eventHead, err error) {
 		}
 		e.Discarded = r.text()
 	}
-	if r.ok && len(r.b) > 0 {
-		e.body.s2 = r.byte() == markPacked
-		size := r.uvarint()
-		r.ok = r.ok && e.body.s2 && size <= maxBody
-		e.body.size = int(size)
+	for r.ok && len(r.b) > 0 {
+		switch r.byte() {
+		case markPacked:
+			size := r.uvarint()
+			r.ok = r.ok && size <= maxBody
+			e.body.s2, e.body.size = true, int(size)
+		case markTraced:
+			e.Trace = &event.Trace{Flags: r.byte()}
+			copy(e.Trace.ID[:], r.take(uint64(len(e.Trace.ID))))
+			copy(e.Trace.Span[:], r.take(uint64(len(e.Trace.Span))))
+			e.Trace.State = r.text()
+		default:
+			r.ok = false
+		}
 	}
 	if !r.ok {
 		return e, damaged(eventsBucket, key, "its header cannot be read")

@@ -11,6 +11,7 @@ import (
 
 	bberrors "go.etcd.io/bbolt/errors"
 
+	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -55,7 +56,11 @@ func (l *Ledger) judge(err error, took time.Duration) error {
 		l.log.Warn("no space left for the ledger", "path", l.path, "error", err)
 		return fmt.Errorf("%w: %w", store.ErrFull, err)
 	}
-	err = fmt.Errorf("%w: %w; look at the disk (journalctl -k)", store.ErrBroken, err)
+	hint := "look at the disk (journalctl -k)"
+	if _, ours := errors.AsType[*caught.Panic](err); ours {
+		hint = "please report this"
+	}
+	err = fmt.Errorf("%w: %w; %s", store.ErrBroken, err, hint)
 	if l.broken.CompareAndSwap(nil, &err) {
 		// For the next start. Without it that makes do with the newest header
 		// written again: see settleFile.

@@ -158,6 +158,9 @@ func restore(path, from string, now time.Time) (kept string, err error) {
 		return "", errors.Join(err, os.Remove(temp))
 	}
 	crashpoint.At("restore.copied")
+	if err := noteRestored(path, owner); err != nil {
+		return "", errors.Join(err, os.Remove(temp))
+	}
 	if kept != "" {
 		if err := os.Link(path, kept); err != nil {
 			return "", errors.Join(err, os.Remove(temp))
@@ -169,6 +172,35 @@ func restore(path, from string, now time.Time) (kept string, err error) {
 	}
 	crashpoint.At("restore.renamed")
 	return kept, syncDir(path)
+}
+
+// restored is the name of the mark that a backup took the place of a ledger. It
+// lies beside it, as a kill may come before anything is written into the ledger
+// itself. One without a restore does no harm.
+func restored(path string) string { return path + ".restored" }
+
+func noteRestored(path string, owner fs.FileInfo) error {
+	f, err := os.OpenFile(restored(path), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString("a backup took the place of the ledger; crmsyncd notes it there at its next start\n")
+	return errors.Join(err, keepOwner(f, owner), f.Sync(), f.Close(), syncDir(path))
+}
+
+// Restored reports whether Restore put a backup in the place of the ledger at
+// path, and ForgetRestored was not called since.
+func Restored(path string) bool {
+	_, err := os.Stat(restored(path))
+	return err == nil
+}
+
+// ForgetRestored is called once the ledger itself tells that it was restored.
+func ForgetRestored(path string) error {
+	if err := os.Remove(restored(path)); err != nil {
+		return err
+	}
+	return syncDir(path)
 }
 
 // copyDurably copies a file for the owner of another.

@@ -21,6 +21,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		run  func(*suite)
 	}{
 		{"an appended event comes back as it was", appendKeepsAll},
+		{"the trace of a webhook stays with its event", keepTrace},
 		{"seqs count up from 1", seqsCountUp},
 		{"the same delivery id is a duplicate", sameDeliveryID},
 		{"the same content key is a duplicate across sources of a vendor", sameContentKey},

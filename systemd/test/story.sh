@@ -73,6 +73,7 @@ step "idle, it has less than 35 MB of memory"
 sleep 3
 rss=$(awk '/^VmRSS:/ {print $2}' "/proc/$pid/status")
 awk '/^(VmRSS|RssAnon|RssFile):/' "/proc/$pid/status"
+echo "idle it has $((rss * 1024 / 1000)) kB; 35000 are allowed"
 [ "$((rss * 1024))" -lt 35000000 ] || fail "it has $rss KiB"
 
 step "reload: a good file is taken, a broken one refused, and the old one stays"
@@ -107,6 +108,20 @@ until_true 20 is ActiveState active
 is NRestarts 1 || fail "restarted $(show NRestarts) times"
 until_true 20 calls_are 11
 
+step "SIGKILL under 200 webhooks a second: what was acknowledged arrives, what was cut off comes again, and each is there once"
+./hammer -n 400 -rate 200 -from 20001 >/run/cut 2>&1 &
+load=$!
+sleep 1
+systemctl kill --kill-whom=main -s KILL $unit
+wait $load || true # senders whose connections were cut
+cat /run/cut
+acknowledged=$(sed -n 's/.*answered 200: \([0-9]*\).*/\1/p' /run/cut)
+[ "$acknowledged" -gt 200 ] || fail "too few were acknowledged to tell"
+until_true 60 eval '[ "$(count calls)" -ge "$((11 + acknowledged))" ]'
+./hammer -n 400 -rate 200 -from 20001 >/dev/null || fail "senders that came again were refused"
+until_true 60 calls_are 411
+[ -z "$(ids_once)" ] || fail "calls are in the CRM twice: $(ids_once | head -3)"
+
 step "the watchdog ends a daemon that hangs"
 mkdir -p /run/systemd/system/$unit.d
 printf '[Service]\nWatchdogSec=4\nRestartSec=1\n' >/run/systemd/system/$unit.d/test.conf
@@ -137,7 +152,6 @@ made=$(ls $backups/crmsyncd-*.db)
 crmsyncd ledger verify "$made" >/dev/null || fail "the backup is not sound"
 [ "$(stat -c %a.%U "$made")" = "600.$(stat -c %U /var/lib/private/crmsyncd/ledger.db)" ] || fail "everybody may read the backup: $(stat -c '%a %U' "$made")"
 for day in $(seq 10 24); do cp -p "$made" "$backups/crmsyncd-202001${day}T031500Z.db"; done
-sleep 1 # names have seconds
 systemctl start crmsyncd-backup.service || fail "the backup failed: $(journalctl --no-pager -n 5 -u crmsyncd-backup)"
 [ "$(ls $backups | wc -l)" = 14 ] && [ -f "$made" ] || fail "these backups are left: $(ls $backups)"
 is ActiveState active || fail "the backup ended the daemon"
@@ -160,7 +174,7 @@ before=$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)
 ./hammer -n 1 -from 14 >/dev/null || fail "the webhook was refused"
 until_true 10 is ActiveState active
 [ "$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)" = "$before" ] || fail "the stop left the ledger unclean"
-until_true 20 calls_are 15
+until_true 20 calls_are 415
 
 step "upgrade and restart under 200 webhooks a second: none is refused"
 old=$(crmsyncd version)
@@ -177,7 +191,26 @@ cat /run/load
 [ "$(crmsyncd version)" != "$old" ] || fail "it is still $old"
 grep -qF "base_url" /etc/crmsyncd/config.yaml || fail "the upgrade overwrote the settings"
 [ "$(readlink "/proc/$(show MainPID)/exe")" = /usr/bin/crmsyncd ] || fail "the old binary still runs"
-until_true 90 calls_are 2415
+until_true 90 calls_are 2815
+[ -z "$(ids_once)" ] || fail "calls are in the CRM twice: $(ids_once | head -3)"
+
+step "systemd kills it at the end of TimeoutStopSec, with requests under way: nothing is lost or there twice"
+mkdir -p /run/systemd/system/$unit.d # it asks for more time than that: here nobody hears it
+printf '[Service]\nType=exec\nNotifyAccess=none\nWatchdogSec=0\nTimeoutStopSec=2\n' >/run/systemd/system/$unit.d/test.conf
+systemctl daemon-reload
+systemctl restart $unit
+until_true 10 curl -sf http://127.0.0.1:8788/readyz
+curl -sf -o /dev/null -X POST http://127.0.0.1:9900/_/faults -d '[{"crm": "hubspot", "latency_ms": 20000}]'
+./hammer -n 3 -from 2415 >/dev/null || fail "the webhooks were refused"
+sleep 1
+systemctl stop crmsyncd.socket $unit
+is Result timeout || fail "it ended with $(show Result), want to be killed"
+curl -sf -o /dev/null -X DELETE http://127.0.0.1:9900/_/faults
+rm /run/systemd/system/$unit.d/test.conf
+systemctl daemon-reload
+systemctl reset-failed $unit
+systemctl start crmsyncd.socket $unit || fail "it does not start after it was killed"
+until_true 90 calls_are 2818
 [ -z "$(ids_once)" ] || fail "calls are in the CRM twice: $(ids_once | head -3)"
 
 step "settings that only a person can mend: given up, told, and mended"
@@ -211,7 +244,7 @@ step "install again: as before"
 dpkg -i NEW.deb >/dev/null
 grep -qF "base_url" /etc/crmsyncd/config.yaml || fail "the settings are new ones"
 systemctl start $unit
-grep -qF 2415 <<<"$(crmsyncd status)" || fail "the ledger is another one: $(crmsyncd status)"
+grep -qF 2818 <<<"$(crmsyncd status)" || fail "the ledger is another one: $(crmsyncd status)"
 
 step "a ledger of the layout before: brought to today's by the new package, and kept"
 systemctl stop crmsyncd.socket $unit

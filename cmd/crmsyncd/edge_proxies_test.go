@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -21,17 +23,30 @@ import (
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
-// TestNginx puts nginx with the settings of examples/edge before a daemon: make
-// edge-test. What a sender does there must end as if it were at crmsyncd itself.
-func TestNginx(t *testing.T) {
+// TestProxies puts nginx, Caddy and Traefik, each with the settings of
+// examples/edge, before a daemon: make edge-test. What a sender does there must
+// end as if it were at crmsyncd itself. CADDY and TRAEFIK may name their programs.
+func TestProxies(t *testing.T) {
 	if os.Getenv("EDGE") == "" {
 		t.Skip("make edge-test does this")
 	}
-	nginx, err := exec.LookPath("nginx")
-	if err != nil {
-		t.Skip("nginx is not installed")
-	}
 	t.Parallel()
+	for name, start := range map[string]func(t *testing.T, program, dir, front, listen string) *exec.Cmd{
+		"nginx": nginxBefore, "caddy": caddyBefore, "traefik": traefikBefore,
+	} {
+		t.Run(name, func(t *testing.T) {
+			program, err := exec.LookPath(cmp.Or(os.Getenv(strings.ToUpper(name)), name))
+			if err != nil {
+				t.Skipf("%s is not installed", name)
+			}
+			t.Parallel()
+			behind(t, name, func(dir, front, listen string) *exec.Cmd { return start(t, program, dir, front, listen) })
+		})
+	}
+}
+
+// behind tells what senders do at a proxy before a daemon.
+func behind(t *testing.T, name string, start func(dir, front, listen string) *exec.Cmd) {
 	dir := t.TempDir()
 	listen, front := address(t), address(t)
 	secure := certify(t, dir, time.Hour, "hooks.example.com")
@@ -64,7 +79,7 @@ connectors:
 	if _, err := readyAt(private); err != nil {
 		t.Fatalf("%v\n%s", err, p.err.String())
 	}
-	withNginx(t, nginx, dir, front, listen)
+	said := atProxy(t, start(dir, front, listen), front)
 
 	// from is a client at an address of this machine that believes the certificate.
 	from := func(ip string) *http.Client {
@@ -156,9 +171,12 @@ connectors:
 			t.Errorf("%s: %d, want 404", path, resp.StatusCode)
 		}
 	}
-	if logged, err := os.ReadFile(filepath.Join(dir, "nginx.log")); err != nil || strings.Contains(string(logged), "a-token-of") {
-		t.Errorf("nginx's log shows the token of an address: %v\n%s", err, logged)
+	// Who is no proxy is believed nothing.
+	if got := post(straight(t, "127.0.0.3", listen), "agents", sample("agents"), false, http.Header{"X-Forwarded-For": {"127.0.0.2"}}); got != 403 {
+		t.Errorf("an address claimed by somebody at the daemon itself: %d, want 403", got)
 	}
+	// A slow sender must not be told that it was taken: it would not come again.
+	dawdle(t, front, secure, name != "caddy")
 
 	// A request is tried once, though the daemon took it and fell.
 	if err := p.end(syscall.SIGTERM); err != nil {
@@ -182,61 +200,68 @@ connectors:
 	if got := post(stranger, "telli", sample("telli"), false, nil); got != 502 {
 		t.Errorf("a daemon that falls: %d, want 502", got)
 	}
+	if got := post(vendor, "agents", sample("agents"), false, nil); got != 502 {
+		t.Errorf("a daemon that falls, with a token in the address: %d, want 502", got)
+	}
 	_ = l.Close()
-	if n := len(taken); n != 1 {
-		t.Errorf("nginx tried a request %d times", n)
+	if n := len(taken); n != 2 {
+		t.Errorf("%s tried two requests %d times", name, n)
+	}
+	if logged := said.String(); strings.Contains(logged, "a-token-of") {
+		t.Errorf("the log shows the token of an address:\n%s", logged)
 	}
 }
 
-// withNginx runs nginx with the example's settings, in which only addresses and
-// files are put in.
-func withNginx(t *testing.T, nginx, dir, front, listen string) {
+// straight is a client at an address of this machine that asks the daemon itself.
+func straight(t *testing.T, ip, listen string) *http.Client {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "examples", "edge", "nginx.conf"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	server := string(text)
-	for from, to := range map[string]string{
-		"listen 443 ssl http2;":                                 "listen " + front + " ssl http2;",
-		"/etc/letsencrypt/live/hooks.example.com/fullchain.pem": filepath.Join(dir, "cert.pem"),
-		"/etc/letsencrypt/live/hooks.example.com/privkey.pem":   filepath.Join(dir, "key.pem"),
-		"proxy_pass http://127.0.0.1:8787;":                     "proxy_pass http://" + listen + ";",
+	tr := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(ip)}}).DialContext(ctx, "tcp", listen)
+	}}
+	t.Cleanup(tr.CloseIdleConnections)
+	return &http.Client{Transport: inTheClear{tr}, Timeout: 30 * time.Second}
+}
+
+// inTheClear sends without TLS, as is done behind a proxy.
+type inTheClear struct{ *http.Transport }
+
+// RoundTrip implements http.RoundTripper.
+func (c inTheClear) RoundTrip(r *http.Request) (*http.Response, error) {
+	r = r.Clone(r.Context())
+	r.URL.Scheme = "http"
+	return c.Transport.RoundTrip(r)
+}
+
+// dawdle sends a header without its end, and a body without its end: neither may
+// count as taken, and both are cut off, or only the first where bodies are not.
+func dawdle(t *testing.T, front string, secure *tls.Config, bodies bool) {
+	t.Helper()
+	const least, patience = 2 * time.Second, 25 * time.Second
+	plain := secure.Clone()
+	plain.NextProtos = []string{"http/1.1"}
+	var all sync.WaitGroup
+	for what, text := range map[string]string{
+		"a header": "POST /hooks/telli HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Ty",
+		"a body":   "POST /hooks/telli HTTP/1.1\r\nHost: hooks.example.com\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{",
 	} {
-		if strings.Count(server, from) != 1 {
-			t.Fatalf("examples/edge/nginx.conf is to have %q once", from)
-		}
-		server = strings.Replace(server, from, to, 1)
+		all.Go(func() {
+			c, err := tls.Dial("tcp", front, plain)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			began := time.Now()
+			_ = c.SetDeadline(began.Add(patience))
+			if _, err := io.WriteString(c, text); err != nil {
+				t.Error(err)
+				return
+			}
+			answer, err := io.ReadAll(c)
+			if took := time.Since(began); took < least || took >= patience && (bodies || what == "a header") || strings.HasPrefix(string(answer), "HTTP/1.1 2") {
+				t.Errorf("who dawdles with %s has an answer %q after %s, %v; want to be cut off", what, answer, took, err)
+			}
+		})
 	}
-	var paths string
-	for _, what := range []string{"client_body", "proxy", "fastcgi", "uwsgi", "scgi"} {
-		paths += fmt.Sprintf("    %s_temp_path %s;\n", what, filepath.Join(dir, "nginx-"+what))
-	}
-	conf := fmt.Sprintf("daemon off;\nworker_processes 1;\npid %s;\nerror_log %s info;\nevents {}\nhttp {\n%s%s}\n", filepath.Join(dir, "nginx.pid"), filepath.Join(dir, "nginx.log"), paths, server)
-	path := filepath.Join(dir, "nginx.conf")
-	if err := os.WriteFile(path, []byte(conf), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	// Its worker gives up root's rights, and must still get through to its files.
-	for at := dir; at != os.TempDir() && at != "/"; at = filepath.Dir(at) {
-		if err := os.Chmod(at, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var said bytes.Buffer
-	cmd := exec.Command(nginx, "-e", filepath.Join(dir, "nginx.log"), "-p", dir, "-c", path)
-	cmd.Stderr = &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Signal(syscall.SIGTERM); _ = cmd.Wait() })
-	if err := poll(func() error {
-		c, err := tls.Dial("tcp", front, &tls.Config{InsecureSkipVerify: true})
-		if err == nil {
-			err = c.Close()
-		}
-		return err
-	}); err != nil {
-		t.Fatalf("%v\n%s", err, said.String())
-	}
+	all.Wait()
 }
