@@ -25,6 +25,14 @@ const (
 	dayMost    = 8 * time.Minute        // for the whole day, on a busy machine
 )
 
+// The ledger keeps the ids of the newest events in memory (docs/decisions, 0006):
+// two of an event, so many bytes each in a table that grows by doubling, until it
+// is full and moves into the index. A day fills it, and that is no growth without end.
+const (
+	dayIDs    = 200      // bytes of an event's
+	dayIDsMax = 15 << 20 // of all
+)
+
 // daySizes are what must not grow over a day, and by how much they may differ
 // for other reasons: collected garbage, connections that are kept or not.
 var daySizes = []struct {
@@ -76,7 +84,11 @@ func TestADayWithoutGrowth(t *testing.T) {
 		t.Logf("%s; with the mapped ledger %.0f MiB, on disk %.0f MiB", line, now["mapped"]/(1<<20), now["ledger"]/(1<<20))
 	}
 	for _, size := range daySizes {
-		morning, evening, grew := grown(day[size.name], size.atLeast*size.unit)
+		atLeast := size.atLeast * size.unit
+		if size.name == "live heap" {
+			atLeast += min(dayIDsMax, dayIDs*float64(s.sent())*3/4) // grown leaves out the first quarter
+		}
+		morning, evening, grew := grown(day[size.name], atLeast)
 		t.Logf("%s: %.1f in the morning, %.1f in the evening", size.name, morning/size.unit, evening/size.unit)
 		if grew {
 			t.Errorf("%s grew", size.name)

@@ -43,7 +43,7 @@ func TestFaultyDisk(t *testing.T) {
 			t.Errorf("readyz after a webhook was taken: %d %s", status, text)
 		}
 		free = s.fill(100 << 10)
-		s.refuses(1)
+		s.refuses(50)
 		free()
 		began = time.Now()
 		s.until("ready again with no webhook", func() bool { status, _ := s.readyz(); return status == http.StatusOK })

@@ -106,6 +106,7 @@ func Test(t *testing.T, h Harness) {
 		{"a retry that comes too early is put off", tooEarly, canRead},
 		{"one bad record of a batch does not keep out the others", partial, canRead},
 		{"behind a change that failed no later one of its lane is made", inLane, nothing},
+		{"what was applied is told on the way, once, as Write returns it", tellsOnTheWay, nothing},
 		{"an unknown field is invalid and the nearest is named", unknownField, canRead},
 		{"a value of the wrong type is invalid and not shown", wrongValue, canRead},
 		{"401 is auth and concerns the account", refused401, nothing},

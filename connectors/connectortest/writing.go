@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode/utf8"
@@ -326,6 +327,34 @@ func inLane(t *testing.T, b *bench) {
 		}
 		if want := fmt.Sprintf("call-%d", n+1); fields[b.Calls.Key] != want {
 			t.Fatalf("record %d is %v, want %s", n, fields[b.Calls.Key], want)
+		}
+	}
+}
+
+// tellsOnTheWay writes more than two requests of any CRM take.
+func tellsOnTheWay(t *testing.T, b *bench) {
+	const calls = 410
+	var mu sync.Mutex
+	told := map[int][]connectors.Result{}
+	var changes []connectors.Change
+	for n := range calls {
+		c := b.call(n, "")
+		c.Told = func(r connectors.Result) {
+			mu.Lock()
+			defer mu.Unlock()
+			told[n] = append(told[n], r)
+		}
+		changes = append(changes, c)
+	}
+	results, err := b.Write(t.Context(), changes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mu.Lock()
+	defer mu.Unlock()
+	for n, r := range results {
+		if list := told[n]; r.Err != nil || len(list) != 1 || list[0].ID != r.ID || list[0].Created != r.Created {
+			t.Fatalf("change %d: told %+v, and returned %+v; want the same, once", n, list, r)
 		}
 	}
 }

@@ -166,7 +166,10 @@ func TestAPanicOfTheCommitterEndsTheDaemonAndLosesNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a.metrics.commits = nil // it is told of each commit, by the committing goroutine
+	if err := a.answers(t.Context()); err != nil { // the committing goroutine is done with it
+		t.Fatal(err)
+	}
+	a.metrics.commits = nil // it is told of each commit
 	ended := make(chan error, 1)
 	go func() { ended <- a.Run(t.Context()) }()
 	_, err = a.ledger.Append(t.Context(), store.Event{Source: "telli", Type: "unknown", Lane: "b", ReceivedAt: time.Now(), Body: []byte("{}")})
