@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -22,7 +23,7 @@ type saying struct {
 	status int
 	kind   string
 	body   []byte
-	left   int
+	left   atomic.Int64
 }
 
 // RoundTrip implements http.RoundTripper.
@@ -32,7 +33,7 @@ func (s *saying) RoundTrip(r *http.Request) (*http.Response, error) {
 		r.Body.Close()
 	}
 	status, body := s.status, s.body
-	if s.left--; s.left < 0 {
+	if s.left.Add(-1) < 0 {
 		status, body = http.StatusNotFound, []byte("{}") // which no connector tries again
 	}
 	return &http.Response{StatusCode: status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Request: r, ContentLength: -1,
@@ -59,7 +60,9 @@ func FuzzAnswers(f *testing.F) {
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 		defer cancel()
-		opt := connectors.Options{Name: "x", Country: "DE", Transport: &saying{status, kind, body, 8}}
+		says := &saying{status: status, kind: kind, body: body}
+		says.left.Store(8)
+		opt := connectors.Options{Name: "x", Country: "DE", Transport: says}
 		var c connectors.Connector
 		var err error
 		switch uint(vendor) % 5 {
