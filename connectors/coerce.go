@@ -70,12 +70,13 @@ func (c Coercion) Coerce(f Field, v Value) (Coerced, *Error) {
 		return c.address(f, strings.TrimSpace(s))
 	case Number:
 		n, ok := c.Number(v)
-		if _, _, two := TwoReadings(v); !ok && two {
-			return Coerced{}, &Error{Kind: Invalid, Field: f.Name, Code: CodeValue, Message: Twofold}
-		} else if !ok {
-			return Coerced{}, Wrong(f, v, "a number such as 12 or 12.5")
+		if ok {
+			return Coerced{Value: n}, nil
 		}
-		return Coerced{Value: n}, nil
+		if _, _, two := TwoReadings(v); two {
+			return Coerced{}, &Error{Kind: Invalid, Field: f.Name, Code: CodeValue, Message: Twofold}
+		}
+		return Coerced{}, Wrong(f, v, "a number such as 12 or 12.5")
 	case Duration:
 		n, ok := c.duration(f, v)
 		if !ok {

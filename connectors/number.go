@@ -68,7 +68,7 @@ func AsNumber(v Value) (json.Number, bool) {
 // not known helps nothing.
 func NumberIn(v Value, country string) (json.Number, bool) {
 	if s, ok := v.(string); ok {
-		if digits := amount(s); twofold.MatchString(digits) {
+		if digits, _ := amount(s); twofold.MatchString(digits) {
 			country = strings.ToUpper(country)
 			switch comma := strings.Contains(digits, ","); {
 			case points[country] && comma, commas[country] && !comma:
@@ -92,7 +92,7 @@ func (c Coercion) Number(v Value) (json.Number, bool) {
 
 // TwoReadings gives the two numbers that a text may mean which is none to
 // AsNumber for that reason: 1,234 is 1234 in the one country and 1.234 in the other.
-func TwoReadings(v Value) (thousands, decimals json.Number, twofold bool) {
+func TwoReadings(v Value) (thousands, decimals json.Number, two bool) {
 	s, ok := v.(string)
 	if _, clear := AsNumber(v); !ok || clear {
 		return "", "", false
@@ -110,22 +110,22 @@ func TwoReadings(v Value) (thousands, decimals json.Number, twofold bool) {
 // Twofold says what is wrong with a text of which TwoReadings gives two numbers.
 const Twofold = "is text that means two numbers, as one sign with three digits behind it groups thousands in some countries and begins decimals in others; say whose way it is with defaults: {country: …} in config.yaml, or with number(…, \"DE\")"
 
-// amount takes the sign of a currency from a number.
-func amount(text string) (digits string) {
+// amount takes the sign of a currency from a number, and says whether there was one.
+func amount(text string) (digits string, priced bool) {
 	digits = strings.TrimSpace(text)
-	if m := money.FindStringSubmatch(digits); len(digits) <= 400 && m != nil {
-		return m[1]
+	if len(digits) > 400 {
+		return digits, false
 	}
-	return digits
+	if m := money.FindStringSubmatch(digits); m != nil {
+		return m[1], m[1] != digits
+	}
+	return digits, false
 }
 
-// priced reports whether the sign of a currency stands beside a number.
-func priced(text string) bool { return amount(text) != strings.TrimSpace(text) }
-
 func textNumber(text string) (json.Number, bool) {
-	s := amount(text)
+	s, priced := amount(text)
 	switch {
-	case priced(text) && twofold.MatchString(s): // no price has three decimals, but which sign they group by is the country's affair
+	case priced && twofold.MatchString(s): // no price has three decimals, but which sign they group by is the country's affair
 		return "", false
 	case decimal.MatchString(s):
 	case german.MatchString(s):

@@ -126,8 +126,10 @@ func unix(f float64) (time.Time, bool) {
 // numbers are seconds.
 func (c Coercion) duration(f Field, v Value) (json.Number, bool) {
 	n, ok := c.Number(v)
-	if text, isText := v.(string); isText && (!ok || strings.ContainsFunc(text, unicode.IsLetter) || priced(text)) {
-		n, ok = AsLength(text)
+	if text, isText := v.(string); isText {
+		if _, priced := amount(text); !ok || priced || strings.ContainsFunc(text, unicode.IsLetter) {
+			n, ok = AsLength(text)
+		}
 	}
 	if !ok {
 		return "", false

@@ -80,8 +80,7 @@ func (c *compiler) compile(n ast.Node) operand {
 		if other := otherNames[strings.ToLower(n.Name)]; other != "" {
 			hint = "use " + other
 		}
-		o := bad(n.Name+" is not known here", hint)
-		return o
+		return bad(n.Name+" is not known here", hint)
 	case *ast.SliceNode:
 		return bad("slices [a:b] are not supported", "use first(…), last(…) or truncate(…)")
 	case *ast.VariableDeclaratorNode:

@@ -87,14 +87,13 @@ func (c *compiler) call(name string, nodes []ast.Node, from int) operand {
 		c.unknownFunction(name, self)
 		return nothing
 	}
-	out := operand{kinds: f.result, constant: constant, from: from, to: end + 1}
+	out := operand{run: nothing.run, kinds: f.result, constant: constant, from: from, to: end + 1}
 	if !c.checkArguments(f, args, self) {
 		return out
 	}
 	run := f.run
 	if f.bind != nil {
 		if run, out.kinds = f.bind(c, args, self); run == nil {
-			out.run = nothing.run
 			return out
 		}
 	}

@@ -253,14 +253,15 @@ func bindNumber(c *compiler, args []operand, _ operand) (runner, kinds) {
 	home := connectors.Coercion{Country: c.country}
 	if text, ok := args[0].literal.(string); ok && len(args) < 2 {
 		_, clear := home.Number(text)
-		if _, isNumber := newEnv(nil, c.zone, c.country).number(text); !isNumber && !clear && text != "" {
-			if _, _, two := connectors.TwoReadings(text); !two {
-				c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is no number", text), "write it like 12.5")
-				return nil, kNumber
-			}
-		}
-		if thousands, decimals, two := connectors.TwoReadings(text); two && !clear {
+		_, isNumber := newEnv(nil, c.zone, c.country).number(text)
+		thousands, decimals, two := connectors.TwoReadings(text)
+		switch {
+		case clear || text == "":
+		case two:
 			c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is %s in some countries and %s in others", text, thousands, decimals), fmt.Sprintf("write %s or %s, or whose way of writing it is: number(…, \"DE\")", thousands, decimals))
+			return nil, kNumber
+		case !isNumber:
+			c.problem(args[0].from, args[0].to, fmt.Sprintf("%q is no number", text), "write it like 12.5")
 			return nil, kNumber
 		}
 	}

@@ -58,6 +58,7 @@ func FuzzFormula(f *testing.F) {
 	}
 	for _, source := range []string{
 		`contact.first_name ?? ("a" + contact.tags[0])`, `reduce(1..100, #acc + #acc, "x")`, `((((((((`, `call.outcome["x"].y?.z[1:2]`, "\"\\u00ff\" + 'x' + `y`", `-0x1F / 1e400 % 0b1`, `a ? b : c`, `{a: 1}`, `"}}" in ["}}"]`,
+		`call.duration < max(true)`, `[left("a")]`,
 	} {
 		f.Add(source)
 	}

@@ -3,6 +3,8 @@ package mapping
 import (
 	"strings"
 	"testing"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
 func TestAFormulaThatPanicsSaysWhereAndNotAboutWhat(t *testing.T) {
@@ -15,5 +17,15 @@ func TestAFormulaThatPanicsSaysWhereAndNotAboutWhat(t *testing.T) {
 	}
 	if !strings.Contains(fault.message, "please report this") || !strings.Contains(fault.message, "mapping.TestAFormulaThatPanics") || strings.Contains(fault.message, personal) {
 		t.Errorf("it says %q", fault.message)
+	}
+}
+
+func TestAMistakeWithinWhatIsCalculatedBeforehandIsOnlyAMistake(t *testing.T) {
+	t.Parallel()
+	for _, source := range []string{"call.duration > max(true)", "max(true) == call.duration", `call.status in [left("a")]`, "[max(true)]"} {
+		root, _ := diag.ReadYAML("m.yaml", []byte("f: |\n  ="+source))
+		if _, ps := testScope().formula(root.Get("f"), kAny); !ps.Has(diag.Error) {
+			t.Errorf("%s has no mistake, want one", source)
+		}
 	}
 }

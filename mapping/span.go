@@ -10,7 +10,7 @@ type span struct {
 
 var allNumbers = span{low: math.Inf(-1), high: math.Inf(1)}
 
-// spanOf is that of number op n, which stands as it was written.
+// spanOf is that of a comparison with n: value op n.
 func spanOf(op string, n float64) span {
 	s := allNumbers
 	switch op {
@@ -30,7 +30,7 @@ func spanOf(op string, n float64) span {
 
 func (s span) empty() bool { return s.low > s.high || s.low == s.high && (s.aboveLow || s.tillEnd) }
 
-// both is what lies in either of two spans.
+// both is what lies in one span and in the other.
 func (s span) both(o span) span {
 	if o.low > s.low || o.low == s.low && o.aboveLow {
 		s.low, s.aboveLow = o.low, o.aboveLow

@@ -339,7 +339,7 @@ func (a *App) reload() diag.Problems {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.checkCertificates()
-	next, problems := Build(a.path, a.version, a.logger)
+	next, problems := a.build()
 	if err := problems.Err(); err != nil {
 		a.outcome.FailedAt, a.outcome.Failure = time.Now(), err.Error()
 		a.metrics.reloaded(false)

@@ -30,3 +30,14 @@ func TestTheLastHourForgetsWhatIsOlder(t *testing.T) {
 		t.Errorf("of a source without webhooks: %+v", got)
 	}
 }
+
+func TestTheLastHourCountsWhatIsKeptAndWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	m := newMetrics("test")
+	for _, result := range []string{"accepted", "duplicate", "unknown", "quarantined", "greeted", "refused", "failed"} {
+		m.received("telli", result, "", time.Millisecond)
+	}
+	if got := *m.hour.last("telli", time.Now()); got != (admin.LastHour{Received: 4, Refused: 2}) {
+		t.Errorf("got %+v, want 4 received and 2 refused: a vendor that only asks whether we are there has sent no webhook", got)
+	}
+}

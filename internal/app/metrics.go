@@ -95,9 +95,11 @@ func (m *metrics) received(source, result, reason string, d time.Duration) {
 	switch result {
 	case "accepted", "duplicate", "unknown", "quarantined":
 		m.seen.note(source, now)
-	}
-	if source != "" {
-		m.hour.note(source, result == "refused" || result == "failed", now)
+		m.hour.note(source, false, now)
+	case "refused", "failed":
+		if source != "" {
+			m.hour.note(source, true, now)
+		}
 	}
 }
 

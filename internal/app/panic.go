@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/crmsyncd/crmsyncd/internal/caught"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
 // answered has a handler that panics answer 500, where nothing is answered yet.
@@ -65,6 +66,18 @@ func (b *begun) WriteHeader(status int) {
 func (b *begun) Write(p []byte) (int, error) {
 	b.wrote = true
 	return b.ResponseWriter.Write(p)
+}
+
+// build is Build, of which a panic is a problem of the files: the settings in
+// force stay.
+func (a *App) build() (next *Setup, problems diag.Problems) {
+	defer func() {
+		if p := caught.Of(recover()); p != nil {
+			a.log.Error("reading the settings panicked; please report this", "err", p, "stack", p.Stack)
+			next, problems = nil, diag.Problems{{Message: "crmsyncd itself went wrong in reading the settings; its log has the place"}}
+		}
+	}()
+	return Build(a.path, a.version, a.logger)
 }
 
 // lasting is work that goes on as long as the daemon. It is needed: with a panic

@@ -17,6 +17,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/caught"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/store"
@@ -194,4 +195,17 @@ func TestAPanicOfTheCommitterEndsTheDaemonAndLosesNothing(t *testing.T) {
 	if v, err := again.Event(t.Context(), first.Seq); err != nil || string(v.Event.Body) != "{}" {
 		t.Errorf("after it: %+v, %v", v, err)
 	}
+}
+
+func TestAReloadThatPanicsChangesNothing(t *testing.T) {
+	t.Parallel()
+	a, log := overPanic(t)
+	t.Cleanup(func() { _ = a.ledger.Close(); _ = a.public.Close(); _ = a.private.Close() })
+	before := a.setup.Load()
+	a.logger = func(config.Log) *slog.Logger { panic(inPanic) }
+	a.path = filepath.Join(before.Settings.DataDir, "..", "config.yaml")
+	if problems := a.Reload(); !problems.Has(diag.Error) || a.setup.Load() != before || a.outcome.Failure == "" {
+		t.Errorf("problems %v and failure %q, want one, and the settings before it in force", problems, a.outcome.Failure)
+	}
+	log.quiet(t, "app.Build")
 }

@@ -35,7 +35,7 @@ func (s *Setup) reconciling(ledger store.Ledger, now func() *Setup) reconcile.Se
 	out := reconcile.Setup{
 		Sources: map[string]reconcile.Source{}, Connectors: map[string]reconcile.Connector{},
 		Overlap: c.Overlap, FullEvery: c.FullEvery, Jitter: c.Jitter, PerRun: c.RequestsPerRun,
-		Parse: reader{s, ledger}.Parse, Plan: s.planner().Plan, Mend: newMend,
+		Basis: s, Parse: reader{s, ledger}.Parse, Plan: s.planner().Plan, Mend: newMend,
 	}
 	next := func(when config.Schedule) func(time.Time) time.Time {
 		return func(t time.Time) time.Time { return when.Next(t, c.Zone) }

@@ -69,6 +69,8 @@ func (w *wave) sendKeeping(ctx context.Context, groups []*group, changes []conne
 		defer close(over)
 		results, whole = w.send(ctx, changes)
 	}()
+	// Also after a panic below: what is sent must not be tried again beside it.
+	defer func() { <-over }()
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	taken = map[int]bool{}

@@ -88,8 +88,8 @@ func (w *wave) prepare() {
 	}
 }
 
-// plan maps one event, and gives the id of its call. A panic is that event's affair: the process, and with it
-// all others, goes on.
+// plan maps one event, and gives the id of its call. A panic is that event's
+// affair: the process, and with it all others, goes on.
 func (w *wave) plan(stored store.Event) (plan mapping.Plan, call string, err error) {
 	defer func() {
 		if p := caught.Of(recover()); p != nil {

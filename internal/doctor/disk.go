@@ -28,7 +28,7 @@ func Space(dir string, need int64) Finding {
 	if at.Blocks == 0 {
 		return Fine("disk-unbounded", "disk", dir+" has no bounds")
 	}
-	return space(dir, int64(at.Bavail)*at.Bsize, need)
+	return space(dir, int64(at.Bavail)*int64(at.Bsize), need)
 }
 
 func space(dir string, free, need int64) Finding {

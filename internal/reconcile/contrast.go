@@ -124,7 +124,7 @@ func (p *passage) putText(ctx context.Context, what, text string) error {
 func (p *passage) goThrough(ctx context.Context, conn Connector, name, after, upTo string, pass func(*record) bool) (over bool, err error) {
 	p.phase = name
 	for {
-		list, next, err := p.wanted(ctx, after)
+		list, next, err := p.wanted(ctx, after, name != phaseRest && !p.run.Full)
 		if err != nil {
 			return false, err
 		}

@@ -33,7 +33,7 @@ const (
 
 // judge compares a field. same: the CRM has what we wrote last.
 func judge(w want, written store.FieldHead, same bool) verdict {
-	news := written.Older(w.version)
+	news := written.Older(*w.version)
 	switch {
 	case news && (same || w.when != mapping.IfChanged):
 		return behind

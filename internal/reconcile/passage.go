@@ -12,23 +12,26 @@ import (
 // passage is one run on its way.
 type passage struct {
 	*Reconciler
-	setup  Setup
-	run    store.Run
-	show   func(Step)
-	step   Step
-	found  []store.Finding // since it was kept last
-	drifts map[string]int
-	asked  int // requests before it was resumed
-	began  time.Time
-	told   bool             // of dead deliveries
-	looked int              // records that are gone and were looked for
-	looks  map[string]*look // by phase; that of phaseBegin goes on with that of phaseMay
-	phase  string
+	setup   Setup
+	run     store.Run
+	show    func(Step)
+	step    Step
+	found   []store.Finding // since it was kept last
+	drifts  map[string]int
+	asked   int // requests before it was resumed
+	began   time.Time
+	told    bool             // of dead deliveries
+	roster  *roster          // what was read last of the deliveries
+	resting *resting         // of the connector; nil: nothing is known
+	looked  int              // records that are gone and were looked for
+	looks   map[string]*look // by phase; that of phaseBegin goes on with that of phaseMay
+	phase   string
 }
 
 // carryOn does what is left of a run, and keeps how it ended.
 func (r *Reconciler) carryOn(ctx context.Context, run store.Run, tell func(Step)) (_ store.Run, err error) {
 	p := &passage{Reconciler: r, setup: r.Setup(), run: run, show: tell, drifts: map[string]int{}, asked: run.Requests, began: r.now()}
+	p.resting = r.rests(targetOf(run), p.setup.Basis)
 	if p.show == nil {
 		p.show = func(Step) {}
 	}

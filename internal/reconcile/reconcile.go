@@ -31,8 +31,10 @@ type Reconciler struct {
 	// Wait waits, or returns with the context's error; nil: by the clock.
 	Wait func(context.Context, time.Duration) error
 
-	mu    sync.Mutex
-	going map[Target]bool
+	mu      sync.Mutex
+	going   map[Target]bool
+	resting map[Target]*resting
+	few     int // records at once, in tests
 }
 
 // Meter counts what runs do.
@@ -53,6 +55,8 @@ type Setup struct {
 	FullEvery  time.Duration // how often everything is; 0: never
 	Jitter     time.Duration
 	PerRun     int // requests to a vendor at most; 0: no bound
+	// Basis is equal only where Parse and Plan say the same; nil: that is not known.
+	Basis any
 	// Parse gives the common model of a stored event.
 	Parse func(store.Event) (*event.Event, error)
 	Plan  func(ev *event.Event, connector string) (mapping.Plan, error)

@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -11,60 +12,133 @@ import (
 )
 
 // What became of an event is small, and what it says is read, unpacked, parsed and
-// planned again. Of most events of a contact that is not needed: only the
-// newest and those that wrote a field last say what a record should be like.
+// planned again. So the deliveries are read first, once, and then of each record
+// only the events that say what it should be like; see wanting.
 
 // sureApart is after how many records of a rule and object, all of them of what
 // happened and none of a contact, the others are taken as such unread.
 const sureApart = 20
 
-// kind is what tells records of contacts from others.
-type kind struct{ rule, object string }
-
-// sift reads the deliveries of the run's connector, newest event first, and of
-// those that have something to say the events, too.
-func (w *wanting) sift(ctx context.Context) error {
-	f := store.DeliveryFilter{Connector: w.run.Connector, Limit: scanPage}
-	for {
-		list, err := w.Ledger.Deliveries(ctx, f)
-		if err != nil || len(list) == 0 {
-			return err
+// sift reads the deliveries of the run's connector, newest event first, into a
+// roster. It reads the events where a delivery does not say for whom a record
+// stands, or which one it is by now.
+func (p *passage) sift(ctx context.Context, after string) (*roster, error) {
+	since, err := p.since(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := newRoster(since, "", cmp.Or(p.few, rosterMost))
+	r.report = p.run.Cursor == "" && !p.told
+	if p.roster != nil && p.roster.before != "" {
+		r.after = after // not all of it has room
+	}
+	p.told, p.roster = true, nil
+	s := &wanting{passage: p, roster: r}
+	f := store.DeliveryFilter{Connector: p.run.Connector, Limit: scanPage}
+	for n := sureApart / 2; ; {
+		list, err := p.Ledger.Deliveries(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if len(list) == 0 {
+			break
 		}
 		f.Before = list[len(list)-1].ID.Seq
-		if err := w.learnHeads(ctx, list); err != nil {
-			return err
+		ours, err := s.ours(ctx, list)
+		if err != nil {
+			return nil, err
 		}
-		for len(list) > 0 {
+		for part := range slices.Chunk(list, n) {
 			// What one part says makes more of the next superfluous.
-			n := min(len(list), scanPage/5)
-			if err := w.readOf(ctx, list[:n]); err != nil {
-				return err
+			if err := s.enter(ctx, part, ours, after); err != nil {
+				return nil, err
 			}
-			list = list[n:]
 		}
+		n = scanPage / 5
 		if err := ctx.Err(); err != nil {
-			return err
+			return nil, err
 		}
 	}
+	r.close()
+	return r, nil
 }
 
-// readOf reads the events of those deliveries that have something to say.
-func (w *wanting) readOf(ctx context.Context, list []store.Delivery) error {
-	var views []store.View
-	var events []*event.Event
-	for _, d := range list {
-		if d.State == store.Waiting {
-			w.waiting[d.Lane] = true
+// enter notes deliveries in the roster.
+func (w *wanting) enter(ctx context.Context, list []store.Delivery, ours map[store.RecordKey]bool, first string) error {
+	r := w.roster
+	var seqs []uint64
+	unclear := map[uint64]*store.Delivery{}
+	for i := range list {
+		d := &list[i]
+		read := false
+		switch d.State {
+		case store.Waiting:
+			r.waiting[d.Lane] = true
+		case store.Dead:
+			read = r.report && !r.dead[d.Lane]
+		case store.Done:
+			read = slices.ContainsFunc(d.Records, func(rec store.Record) bool {
+				key := store.RecordKey{Connector: w.run.Connector, Object: rec.Object, ID: rec.ID}
+				n := r.kinds[kind{rec.Rule, rec.Object}]
+				return rec.ID != "" && n < sureApart && (n >= 0 || !ours[key] && r.entry(rec.Object, rec.ID) == nil)
+			})
+			for _, rec := range d.Records {
+				if !read && rec.ID != "" && r.kinds[kind{rec.Rule, rec.Object}] < sureApart {
+					r.note(rec.Object, rec.ID, rec.Rule, d, first)
+				}
+			}
+		case store.Discarded, store.Unmatched, store.Quarantined:
 		}
-		if !w.says(d) {
+		if read {
+			seqs, unclear[d.ID.Seq] = append(seqs, d.ID.Seq), d
+		}
+	}
+	seen, err := w.eventsOf(ctx, seqs)
+	for _, s := range seen {
+		r.note(s.rec.Object, s.id, s.rec.Rule, unclear[s.view.Event.Seq], first)
+	}
+	return err
+}
+
+// ours tells which of the records of deliveries we have written to, and were not
+// forgotten or followed into others, among those that are not in the roster.
+func (w *wanting) ours(ctx context.Context, list []store.Delivery) (map[store.RecordKey]bool, error) {
+	out := map[store.RecordKey]bool{}
+	var keys []store.RecordKey
+	for _, d := range list {
+		if d.State != store.Done {
 			continue
 		}
-		v, err := w.Ledger.Event(ctx, d.ID.Seq)
+		for _, rec := range d.Records {
+			if rec.ID == "" || w.roster.kinds[kind{rec.Rule, rec.Object}] >= sureApart || w.roster.entry(rec.Object, rec.ID) != nil {
+				continue
+			}
+			key := store.RecordKey{Connector: w.run.Connector, Object: rec.Object, ID: rec.ID}
+			if _, asked := out[key]; asked {
+				continue
+			}
+			out[key] = false
+			keys = append(keys, key)
+		}
+	}
+	heads, err := w.Ledger.Heads(ctx, keys)
+	for i, head := range heads {
+		out[keys[i]] = len(head) > 0
+	}
+	return out, err
+}
+
+// eventsOf reads events and gives the records that they were written to.
+func (w *wanting) eventsOf(ctx context.Context, seqs []uint64) ([]seen, error) {
+	var views []store.View
+	var events []*event.Event
+	for _, seq := range seqs {
+		v, err := w.Ledger.Event(ctx, seq)
 		switch {
 		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
 			continue
 		case err != nil:
-			return err
+			return nil, err
 		case v.State == store.Quarantined || v.Event.Stripped:
 			continue
 		}
@@ -77,84 +151,18 @@ func (w *wanting) readOf(ctx context.Context, list []store.Delivery) error {
 	return w.page(ctx, views, events)
 }
 
-// says reports whether the event of a delivery need be read.
-func (w *wanting) says(d store.Delivery) bool {
-	switch d.State {
-	case store.Dead:
-		return w.report && !w.dead[d.Lane]
-	case store.Done:
-		return slices.ContainsFunc(d.Records, func(r store.Record) bool { return w.news(d, r) })
-	case store.Waiting, store.Discarded, store.Unmatched, store.Quarantined:
-	}
-	return false
-}
-
-// news reports whether a delivery may say something of a record that is not
-// known of it.
-func (w *wanting) news(d store.Delivery, r store.Record) bool {
-	if r.ID == "" || w.kinds[kind{r.Rule, r.Object}] >= sureApart {
-		return false
-	}
-	key := store.RecordKey{Connector: w.run.Connector, Object: r.Object, ID: r.ID}
-	wrote, ours := w.wrote[key]
-	if !ours {
-		return true // forgotten, or followed into another one: the event's keys tell
-	}
-	at := place(key)
-	if !w.within(at) {
-		return false
-	}
-	known := w.all[at]
-	if known == nil || known.status == "" || slices.Contains(wrote, d.ID.Seq) {
-		return true
-	}
-	known.recent = known.recent || !d.CreatedAt.Before(w.since)
-	return known.newest.Older(store.FieldHead{At: d.OccurredAt, Rank: d.Rank, Seq: d.ID.Seq})
-}
-
-// within tells whether a place is among those of this reading.
-func (w *wanting) within(at string) bool { return at > w.after && (w.before == "" || at < w.before) }
-
-// learnHeads notes which events wrote the records of the deliveries last. What is
-// not within this reading is forgotten when it has become much.
-func (w *wanting) learnHeads(ctx context.Context, list []store.Delivery) error {
-	if len(w.wrote) > 3*atOnce {
-		maps.DeleteFunc(w.wrote, func(key store.RecordKey, _ []uint64) bool { return w.all[place(key)] == nil })
-	}
-	var keys []store.RecordKey
-	for _, d := range list {
-		for _, r := range d.Records {
-			key := store.RecordKey{Connector: w.run.Connector, Object: r.Object, ID: r.ID}
-			if _, known := w.wrote[key]; known || d.State != store.Done || r.ID == "" || w.kinds[kind{r.Rule, r.Object}] >= sureApart {
-				continue
-			}
-			keys = append(keys, key)
-		}
-	}
-	heads, err := w.Ledger.Heads(ctx, keys)
-	if err != nil {
-		return err
-	}
-	for i, head := range heads {
-		var seqs []uint64
-		for _, h := range head {
-			if !slices.Contains(seqs, h.Seq) {
-				seqs = append(seqs, h.Seq)
-			}
-		}
-		if len(seqs) > 0 {
-			w.wrote[keys[i]] = seqs
-		}
-	}
-	return nil
-}
-
 // learnKind counts for whom the records of a rule and object stand.
-func (w *wanting) learnKind(k kind, contact bool) {
-	switch n := w.kinds[k]; {
+func (r *roster) learnKind(k kind, contact bool) {
+	switch n := r.kinds[k]; {
 	case contact:
-		w.kinds[k] = -1
+		r.kinds[k] = -1
 	case n >= 0:
-		w.kinds[k] = n + 1
+		r.kinds[k] = n + 1
 	}
+}
+
+// close puts the roster in order.
+func (r *roster) close() {
+	r.places = slices.AppendSeq(make([]string, 0, len(r.entries)), maps.Keys(r.entries))
+	slices.Sort(r.places)
 }

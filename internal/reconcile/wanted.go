@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -13,8 +14,7 @@ import (
 )
 
 const (
-	// atOnce bounds how many records are in memory; where there are more, the
-	// ledger is read once for each so many.
+	// atOnce bounds how many records are in memory with all that rules want of them.
 	atOnce = 20_000
 	// keysKept is how many keys of a record are moved when it was merged.
 	keysKept = 16
@@ -35,16 +35,23 @@ type record struct {
 	stamped   store.FieldHead // version of the status
 	recent    bool            // an event of it came in since the last run
 	waiting   bool            // something is on its way there
+	whole     bool            // an event of it is known that is not only to mend
 	unsure    string          // why it may be there under another id, where it is gone
 }
 
-// want is the newest version in which the rules want a field.
+// want is the newest version in which the rules want a field. Both parts are
+// shared: there are many records, and few rules.
 type want struct {
-	field   string
-	rule    string
-	version store.FieldHead
-	when    mapping.If
-	onEdit  string
+	*wish
+	version *store.FieldHead
+}
+
+// wish is how a rule wants a field.
+type wish struct {
+	field  string
+	rule   string
+	when   mapping.If
+	onEdit string
 }
 
 func (r *record) want(field string) *want {
@@ -62,32 +69,61 @@ func (r *record) mayDrift() bool { return r.recent || !isFinal(r.status) }
 // place orders records, and is where a run goes on.
 func place(k store.RecordKey) string { return k.Object + "/" + k.ID }
 
-// wanted reads from the ledger the next atOnce records of the run's connector
-// behind a place, in order. next is the last place that was looked at; "" if
-// there are none behind it.
-func (p *passage) wanted(ctx context.Context, after string) (list []*record, next string, err error) {
-	w := &wanting{passage: p, after: after, all: map[string]*record{}, wrote: map[store.RecordKey][]uint64{}, kinds: map[kind]int{}, waiting: map[string]bool{}, dead: map[string]bool{}, report: p.run.Cursor == "" && !p.told}
-	p.told = true
-	if w.since, err = p.since(ctx); err != nil {
+// wanted gives the next records of the run's connector behind a place, atOnce at
+// most, in order. next is the last place that was looked at; "" if there are none
+// behind it. may leaves out records of which it is known that they cannot have
+// drifted.
+func (p *passage) wanted(ctx context.Context, after string, may bool) (list []*record, next string, err error) {
+	if p.roster == nil || !p.roster.covers(after) {
+		if p.roster, err = p.sift(ctx, after); err != nil {
+			return nil, "", err
+		}
+		p.letGo()
+	}
+	r := p.roster
+	from, found := slices.BinarySearch(r.places, after)
+	if found {
+		from++
+	}
+	w := &wanting{passage: p, roster: r, after: after, all: map[string]*record{}, wishes: map[wish]*wish{}, strays: map[string]bool{}}
+	var part, passed []string
+	for _, at := range r.places[from:] {
+		if len(part) == cmp.Or(p.few, atOnce) {
+			break
+		}
+		next = at
+		if may && p.atRest(at) {
+			passed = append(passed, at)
+		} else {
+			part = append(part, at)
+		}
+	}
+	if r.before == "" && from+len(part)+len(passed) == len(r.places) {
+		next = ""
+	}
+	w.upTo = next
+	if err = w.gather(ctx, part); err != nil {
 		return nil, "", err
 	}
-	if err = w.sift(ctx); err != nil {
+	// An event that went to one that was passed over is news of it.
+	passed = slices.DeleteFunc(passed, func(at string) bool { return w.all[at] == nil })
+	if err = w.gather(ctx, passed); err != nil {
 		return nil, "", err
 	}
 	for _, k := range slices.Sorted(maps.Keys(w.all)) {
-		r := w.all[k]
-		r.waiting = w.waiting[r.lane]
-		list = append(list, r)
-	}
-	if w.before != "" && len(list) > 0 {
-		next = place(list[len(list)-1].key)
+		one := w.all[k]
+		one.waiting = r.waiting[one.lane]
+		list = append(list, one)
+		if !w.strays[k] && isFinal(one.status) {
+			p.rest(k)
+		}
 	}
 	return list, next, nil
 }
 
 // take adds what another event says of the same record.
 func (r *record) take(o *record) {
-	r.recent = r.recent || o.recent
+	r.recent, r.whole = r.recent || o.recent, r.whole || o.whole
 	if r.newest.Older(o.newest) {
 		r.newest, r.lane, r.rule, r.onMissing, r.contact = o.newest, o.lane, o.rule, o.onMissing, o.contact
 	}
@@ -98,7 +134,7 @@ func (r *record) take(o *record) {
 		switch own := r.want(w.field); {
 		case own == nil:
 			r.wants = append(r.wants, w)
-		case own.version.Older(w.version):
+		case own.version.Older(*w.version):
 			*own = w
 		}
 	}

@@ -5,25 +5,96 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
-// wanting gathers the records that events were written to.
+// wanting gathers some records as the events that were written to them say.
 type wanting struct {
 	*passage
-	since   time.Time
-	after   string // places up to here were looked at
-	before  string // places from here on come the next time; "" is none
-	all     map[string]*record
-	wrote   map[store.RecordKey][]uint64 // events that wrote a field of it last; absent: nothing of ours is known
-	kinds   map[kind]int                 // records of what happened; -1: some stand for contacts
-	waiting map[string]bool              // lanes in which something is on its way
-	dead    map[string]bool              // lanes of deliveries that are dead
-	report  bool                         // dead deliveries are to be told of
+	roster *roster
+	after  string // places up to here are of another part
+	upTo   string // as are those behind this one; "" is none
+	all    map[string]*record
+	wishes map[wish]*wish
+	strays map[string]bool // places from which an event went to another one
+}
+
+// readTogether is of how many records events are read in turn, and how many
+// events are in memory at once.
+const readTogether = 100
+
+// gather reads what is needed of the events of records in the roster: of each the
+// newest, the newest of each sort and those that wrote a field last; then all
+// back to one that says the contact's status and is not only to mend.
+func (w *wanting) gather(ctx context.Context, places []string) error {
+	for part := range slices.Chunk(places, readTogether) {
+		keys := make([]store.RecordKey, len(part))
+		for i, at := range part {
+			object := w.roster.entries[at].object
+			keys[i] = store.RecordKey{Connector: w.run.Connector, Object: object, ID: at[len(object)+1:]}
+		}
+		heads, err := w.Ledger.Heads(ctx, keys)
+		if err != nil {
+			return err
+		}
+		read := map[uint64]bool{}
+		left := make([][]written, len(part)) // that are not read yet
+		for i, at := range part {
+			e := w.roster.entries[at]
+			for _, h := range heads[i] {
+				read[h.Seq] = true
+			}
+			left[i] = e.list()
+			for _, ev := range left[i] {
+				if ev.first || ev.seq == e.newest.Seq {
+					read[ev.seq] = true
+				}
+			}
+		}
+		for now := slices.Sorted(maps.Keys(read)); len(now) > 0; {
+			for few := range slices.Chunk(now, readTogether) {
+				list, err := w.eventsOf(ctx, few)
+				if err != nil {
+					return err
+				}
+				w.add(list)
+			}
+			now = nil
+			for i, at := range part {
+				left[i] = slices.DeleteFunc(left[i], func(ev written) bool { return read[ev.seq] })
+				if len(left[i]) > 0 && w.open(at, left[i][0].seq) {
+					now = append(now, left[i][0].seq)
+				}
+			}
+			for _, seq := range now {
+				read[seq] = true
+			}
+			slices.Sort(now)
+			now = slices.Compact(now)
+		}
+		for i, at := range part {
+			if r := w.all[at]; r != nil {
+				r.recent = r.recent || slices.ContainsFunc(left[i], func(ev written) bool { return ev.recent })
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// open tells whether an event that was not read yet, and those before it, may have
+// more to say of a record.
+func (w *wanting) open(at string, seq uint64) bool {
+	r, e := w.all[at], w.roster.entries[at]
+	if r == nil || r.status == "" || !r.whole {
+		return true
+	}
+	return r.stamped.Older(e.newest) && (e.mixed || r.stamped.Seq < seq)
 }
 
 // seen is a record of one event, before it is known which one of the CRM it is.
@@ -35,8 +106,8 @@ type seen struct {
 	keys  []store.LinkKey
 }
 
-// page takes in some events.
-func (w *wanting) page(ctx context.Context, views []store.View, events []*event.Event) error {
+// page gives the records of some events by the ids that they have now.
+func (w *wanting) page(ctx context.Context, views []store.View, events []*event.Event) ([]seen, error) {
 	var list []seen
 	var keys []store.LinkKey
 	for i, v := range views {
@@ -46,7 +117,7 @@ func (w *wanting) page(ctx context.Context, views []store.View, events []*event.
 		}
 		switch d.State {
 		case store.Waiting:
-			w.waiting[d.Lane] = true
+			w.roster.waiting[d.Lane] = true
 		case store.Dead:
 			w.died(v, events[i], d)
 		case store.Done:
@@ -59,20 +130,22 @@ func (w *wanting) page(ctx context.Context, views []store.View, events []*event.
 	}
 	ids, err := w.Ledger.Links(ctx, keys)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	for _, s := range list {
+	for i := range list {
+		s := &list[i]
+		was := s.id
 		for range s.keys {
-			if ids[0] != "" && s.id != ids[0] {
+			if ids[0] != "" {
 				s.id = ids[0] // it may be another one by now
 			}
 			ids = ids[1:]
 		}
-		if s.id != "" {
-			w.add(s)
+		if s.id != was && w.strays != nil {
+			w.strays[place(store.RecordKey{Object: s.rec.Object, ID: was})] = true
 		}
 	}
-	return nil
+	return slices.DeleteFunc(list, func(s seen) bool { return s.id == "" }), nil
 }
 
 func deliveryTo(v store.View, connector string) (store.Delivery, bool) {
@@ -102,7 +175,7 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 		}
 		contact := standsForContact(ev, rec)
 		if contact || rec.Skip == "" && len(rec.Keys) > 0 {
-			w.learnKind(kind{rec.Rule, rec.Object}, contact)
+			w.roster.learnKind(kind{rec.Rule, rec.Object}, contact)
 		}
 		if !contact {
 			continue
@@ -116,33 +189,39 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 	return out
 }
 
-// add notes what an event wants of a record.
-func (w *wanting) add(s seen) {
-	key := store.RecordKey{Connector: w.run.Connector, Object: s.rec.Object, ID: s.id}
-	at := place(key)
-	if !w.within(at) {
-		return
+// add notes what events want of records of this part.
+func (w *wanting) add(list []seen) {
+	for _, s := range list {
+		key := store.RecordKey{Connector: w.run.Connector, Object: s.rec.Object, ID: s.id}
+		at := place(key)
+		if at <= w.after || w.upTo != "" && at > w.upTo {
+			continue
+		}
+		e := s.view.Event
+		v := store.FieldHead{At: e.OccurredAt, Rank: e.Rank, Seq: e.Seq}
+		// Strings of the event would keep its whole payload in memory.
+		key.ID, s.keys = strings.Clone(key.ID), cloned(s.keys)
+		r := &record{key: key, lane: strings.Clone(e.Lane), keys: s.keys, newest: v, stamped: v, recent: !e.ReceivedAt.Before(w.roster.since), rule: s.rec.Rule, onMissing: string(s.rec.OnMissing), whole: s.event.Only == nil}
+		if c := s.event.Contact; c != nil {
+			r.status, r.contact = strings.Clone(c.Status), strings.Clone(c.ID)
+		}
+		r.wants = make([]want, 0, len(s.rec.Fields))
+		for _, f := range s.rec.Fields {
+			r.wants = append(r.wants, want{w.wish(wish{field: f.Name, rule: s.rec.Rule, when: f.If, onEdit: string(f.OnEdit)}), &v})
+		}
+		if known := w.all[at]; known != nil {
+			known.take(r)
+		} else {
+			w.all[at] = r
+		}
 	}
-	e := s.view.Event
-	v := store.FieldHead{At: e.OccurredAt, Rank: e.Rank, Seq: e.Seq}
-	// Strings of the event would keep its whole payload in memory.
-	key.ID, s.keys = strings.Clone(key.ID), cloned(s.keys)
-	r := &record{key: key, lane: strings.Clone(e.Lane), keys: s.keys, newest: v, stamped: v, recent: !e.ReceivedAt.Before(w.since), rule: s.rec.Rule, onMissing: string(s.rec.OnMissing)}
-	if c := s.event.Contact; c != nil {
-		r.status, r.contact = strings.Clone(c.Status), strings.Clone(c.ID)
+}
+
+func (w *wanting) wish(one wish) *wish {
+	if w.wishes[one] == nil {
+		w.wishes[one] = &one
 	}
-	r.wants = make([]want, 0, len(s.rec.Fields))
-	for _, f := range s.rec.Fields {
-		r.wants = append(r.wants, want{field: f.Name, rule: s.rec.Rule, version: v, when: f.If, onEdit: string(f.OnEdit)})
-	}
-	if known := w.all[at]; known != nil {
-		known.take(r)
-		return
-	}
-	w.all[at] = r
-	if len(w.all) > 2*atOnce {
-		w.cut()
-	}
+	return w.wishes[one]
 }
 
 func cloned(keys []store.LinkKey) []store.LinkKey {
@@ -153,21 +232,12 @@ func cloned(keys []store.LinkKey) []store.LinkKey {
 	return out
 }
 
-// cut leaves the first atOnce records.
-func (w *wanting) cut() {
-	places := slices.Sorted(maps.Keys(w.all))
-	w.before = places[atOnce]
-	for _, at := range places[atOnce:] {
-		delete(w.all, at)
-	}
-}
-
 // died tells of a delivery that needs a person, once for each contact.
 func (w *wanting) died(v store.View, ev *event.Event, d store.Delivery) {
-	if !w.report || w.dead[d.Lane] || !w.run.Full && v.Event.ReceivedAt.Before(w.since) {
+	if r := w.roster; !r.report || r.dead[d.Lane] || !w.run.Full && v.Event.ReceivedAt.Before(r.since) {
 		return
 	}
-	w.dead[d.Lane] = true
+	w.roster.dead[d.Lane] = true
 	w.run.Failed++
 	f := store.Finding{Kind: KindFailed, Event: v.Event.ID(), Note: "its delivery " + d.ID.String() + " is dead"}
 	if ev.Contact != nil {

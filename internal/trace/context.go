@@ -23,13 +23,13 @@ const (
 )
 
 const (
-	parentLen   = 55  // of traceparent in version 00
-	maxState    = 512 // bytes that must be passed on at least; we pass on no more
-	maxMembers  = 32  // of a tracestate
-	maxMember   = 256 // bytes of one's value
-	maxKey      = 256 // bytes of one's key
-	knownFlags  = event.Sampled | event.Random
-	maxVersions = 512 // bytes of a traceparent of a later version; what is longer is none
+	parentLen  = 55  // of traceparent in version 00
+	maxState   = 512 // bytes that must be passed on at least; we pass on no more
+	maxMembers = 32  // of a tracestate
+	maxMember  = 256 // bytes of one's value
+	maxKey     = 256 // bytes of one's key
+	knownFlags = event.Sampled | event.Random
+	maxParent  = 512 // bytes of a traceparent of a later version; what is longer is none
 )
 
 // Read gives the trace of a request; nil where it brings none, or none that is
@@ -50,7 +50,7 @@ func Read(h http.Header) *event.Trace {
 // parseParent reads version-id-span-flags. A later version may have more behind
 // that, and is read as far as it is known (section 4.2 of the standard).
 func parseParent(s string) (t event.Trace, ok bool) {
-	later := len(s) > parentLen && len(s) <= maxVersions && s[:2] != "00" && s[parentLen] == '-'
+	later := len(s) > parentLen && len(s) <= maxParent && s[:2] != "00" && s[parentLen] == '-'
 	if len(s) != parentLen && !later || s[2] != '-' || s[35] != '-' || s[52] != '-' {
 		return t, false
 	}
@@ -105,13 +105,12 @@ func parseState(headers []string) string {
 				return ""
 			}
 			seen[key] = true
-			if full = full || out.Len()+1+len(member) > maxState; full {
-				continue
-			}
 			if out.Len() > 0 {
-				out.WriteByte(',')
+				member = "," + member
 			}
-			out.WriteString(member)
+			if full = full || out.Len()+len(member) > maxState; !full {
+				out.WriteString(member)
+			}
 		}
 	}
 	return out.String()

@@ -59,6 +59,7 @@ func TestReadTakesTraceparentAsTheStandardWritesIt(t *testing.T) {
 func TestReadTakesTracestateWithinBounds(t *testing.T) {
 	t.Parallel()
 	long := "a=" + strings.Repeat("x", 250)
+	full := strings.Repeat("k", 255) + "=" + strings.Repeat("v", 256)
 	for name, c := range map[string]struct {
 		in   []string
 		want string
@@ -66,6 +67,9 @@ func TestReadTakesTracestateWithinBounds(t *testing.T) {
 		"one":                           {[]string{"congo=t61rcWkgMzE"}, "congo=t61rcWkgMzE"},
 		"two headers, blanks and gaps":  {[]string{"congo=t61 , ,rojo=00f", "tenant@vendor=1"}, "congo=t61,rojo=00f,tenant@vendor=1"},
 		"the last ones that do not fit": {[]string{long + ",b=" + strings.Repeat("y", 250) + ",c=" + strings.Repeat("z", 20) + ",d=1"}, long + ",b=" + strings.Repeat("y", 250)},
+		"one of 512 bytes":              {[]string{full}, full},
+		"one more than fits":            {[]string{full + ",b=1"}, full},
+		"one of 513 bytes":              {[]string{"k" + full}, ""},
 		"a member that is none":         {[]string{"congo=t61,rojo"}, ""},
 		"the same key twice":            {[]string{"a=1,b=2,a=3"}, ""},
 		"a capital letter in a key":     {[]string{"Congo=1"}, ""},

@@ -27,7 +27,7 @@ var eventStates = []store.State{store.Waiting, store.Done, store.Unmatched, stor
 func (p *Pages) events(r *http.Request) (*view, error) {
 	q := r.URL.Query()
 	if id := strings.TrimSpace(q.Get("id")); id != "" {
-		return p.eventByID(r, id)
+		return p.show(r, id)
 	}
 	f := store.EventFilter{State: store.State(q.Get("state")), Source: q.Get("source"), Type: event.Type(q.Get("type")), Limit: perPage}
 	if f.State != "" && !slices.Contains(eventStates, f.State) || f.Type != "" && !slices.Contains(event.Types, f.Type) {
@@ -101,15 +101,19 @@ func older(r *http.Request, before string) string {
 
 // event shows an event with what became of it, values masked.
 func (p *Pages) event(r *http.Request) (*view, error) {
-	return p.eventByID(r, r.PathValue("id"))
+	return p.show(r, r.PathValue("id"))
 }
 
-func (p *Pages) eventByID(r *http.Request, id string) (*view, error) {
+func (p *Pages) find(r *http.Request, id string) (admin.Event, error) {
 	seq, err := store.ParseEventID(id)
 	if err != nil {
-		return nil, wrong{err}
+		return admin.Event{}, wrong{err}
 	}
-	e, err := p.desk.Event(r.Context(), seq)
+	return p.desk.Event(r.Context(), seq)
+}
+
+func (p *Pages) show(r *http.Request, id string) (*view, error) {
+	e, err := p.find(r, id)
 	if err != nil {
 		return nil, err
 	}
@@ -124,15 +128,11 @@ func (p *Pages) eventByID(r *http.Request, id string) (*view, error) {
 // values shows an event with what it says of people, once the audit trail has
 // it that somebody looks.
 func (p *Pages) values(r *http.Request) (*view, error) {
-	seq, err := store.ParseEventID(r.PathValue("id"))
-	if err != nil {
-		return nil, wrong{err}
-	}
-	e, err := p.desk.Event(r.Context(), seq)
+	e, err := p.find(r, r.PathValue("id"))
 	if err != nil {
 		return nil, err
 	}
-	if err := p.desk.Note(r.Context(), admin.ShowValues, []string{store.EventID(seq)}); err != nil {
+	if err := p.desk.Note(r.Context(), admin.ShowValues, []string{e.ID}); err != nil {
 		return nil, fmt.Errorf("values are shown only when the audit trail can be written: %w", err)
 	}
 	return showEvent(e, true), nil
@@ -150,8 +150,8 @@ func showEvent(e admin.Event, shown bool) *view {
 		Shown   bool
 		Fields  []field
 		Payload string
-		Bytes   int
-	}{Event: e, Shown: shown, Fields: fields(event.Model(), e.Values(), shown), Bytes: len(e.Raw)}
+		Bytes   int64
+	}{Event: e, Shown: shown, Fields: fields(event.Model(), e.Values(), shown), Bytes: int64(len(e.Raw))}
 	if shown && len(e.Raw) > 0 {
 		body.Payload = string(e.Raw)
 		if pretty, err := json.MarshalIndent(e.Raw, "", "  "); err == nil {

@@ -61,7 +61,7 @@ func (p *Pages) run(r *http.Request) (*view, error) {
 		return nil, err
 	}
 	total := len(report.Found)
-	first := min(int(from), total)
+	first := int(min(from, uint64(total)))
 	last := min(first+4*perPage, total)
 	report.Found = report.Found[first:last]
 	body := struct {

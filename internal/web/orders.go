@@ -28,48 +28,27 @@ type order struct {
 // orders by their paths.
 var orders = map[string]order{
 	"deliveries/retry": {Verb: "Retry", Doing: "Retrying", Thing: "delivery", Help: "They are tried at once, by today's rules, their attempts counted anew. Nothing is made twice.",
-		do: func(ctx context.Context, d Desk, ids []string, _ string) error {
-			list, err := parsed(ids, store.ParseDeliveryID)
-			if err == nil {
-				err = d.Retry(ctx, list)
-			}
-			return err
-		}},
+		do: each(store.ParseDeliveryID, func(d Desk, ctx context.Context, ids []store.DeliveryID, _ string) error { return d.Retry(ctx, ids) })},
 	"deliveries/discard": {Verb: "Discard", Doing: "Discarded", Thing: "delivery", Help: "They end here: nothing more of them is written to the CRM. A replay of their events brings them back.", Reason: true,
-		do: func(ctx context.Context, d Desk, ids []string, reason string) error {
-			list, err := parsed(ids, store.ParseDeliveryID)
-			if err == nil {
-				err = d.Discard(ctx, list, reason)
-			}
-			return err
-		}},
+		do: each(store.ParseDeliveryID, Desk.Discard)},
 	"events/replay": {Verb: "Replay", Doing: "Replaying", Thing: "event", Help: "They go their way again, by today's rules. Records that were made are written again, none is made twice, and older values do not overwrite newer ones.",
-		do: func(ctx context.Context, d Desk, ids []string, _ string) error {
-			list, err := parsed(ids, store.ParseEventID)
-			if err == nil {
-				err = d.Replay(ctx, list)
-			}
-			return err
-		}},
+		do: each(store.ParseEventID, func(d Desk, ctx context.Context, seqs []uint64, _ string) error { return d.Replay(ctx, seqs) })},
 	"events/discard": {Verb: "Set aside", Doing: "Set aside", Thing: "event", Help: "For events that no rule wants, or that could not be understood. A replay brings them back.", Reason: true,
-		do: func(ctx context.Context, d Desk, ids []string, reason string) error {
-			list, err := parsed(ids, store.ParseEventID)
-			if err == nil {
-				err = d.DiscardEvents(ctx, list, reason)
-			}
-			return err
-		}},
+		do: each(store.ParseEventID, Desk.DiscardEvents)},
 }
 
-func parsed[T any](ids []string, parse func(string) (T, error)) ([]T, error) {
-	out := make([]T, len(ids))
-	for i, s := range ids {
-		var err error
-		if out[i], err = parse(s); err != nil {
-			return nil, wrong{err}
+// each has something done with ids once all of them are read.
+func each[T any](parse func(string) (T, error), do func(Desk, context.Context, []T, string) error) func(context.Context, Desk, []string, string) error {
+	return func(ctx context.Context, d Desk, ids []string, reason string) error {
+		list := make([]T, len(ids))
+		for i, s := range ids {
+			var err error
+			if list[i], err = parse(s); err != nil {
+				return wrong{err}
+			}
 		}
+		return do(d, ctx, list, reason)
 	}
-	return out, nil
 }
 
 // previewed are the events of an order of which it is shown what would be

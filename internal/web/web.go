@@ -53,20 +53,20 @@ var files embed.FS
 // New returns the pages of a desk. judge may be nil: nothing is judged then.
 func New(desk Desk, judge Judge) *Pages {
 	p := &Pages{desk: desk, judge: judge, mux: http.NewServeMux()}
-	get := func(pattern string, show func(*http.Request) (*view, error)) {
-		p.mux.HandleFunc("GET "+pattern, func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, show) })
+	page := func(pattern string, show func(*http.Request) (*view, error)) {
+		p.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, show) })
 	}
-	get("/{$}", p.overview)
-	get("/login", func(r *http.Request) (*view, error) { return signIn(r, ""), nil })
-	get("/events", p.events)
-	get("/events/{id}", p.event)
-	p.mux.HandleFunc("POST /events/{id}/values", func(w http.ResponseWriter, r *http.Request) { p.answer(w, r, p.values) })
-	get("/deliveries", p.deliveries)
-	get("/reconcile", p.runs)
-	get("/reconcile/{id}", p.run)
-	get("/audit", p.audit)
+	page("GET /{$}", p.overview)
+	page("GET /login", func(r *http.Request) (*view, error) { return signIn(r, ""), nil })
+	page("GET /events", p.events)
+	page("GET /events/{id}", p.event)
+	page("POST /events/{id}/values", p.values)
+	page("GET /deliveries", p.deliveries)
+	page("GET /reconcile", p.runs)
+	page("GET /reconcile/{id}", p.run)
+	page("GET /audit", p.audit)
 	for name, o := range orders {
-		get("/"+name, func(r *http.Request) (*view, error) { return p.ask(r, name, o) })
+		page("GET /"+name, func(r *http.Request) (*view, error) { return p.ask(r, name, o) })
 		p.mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) { p.give(w, r, name, o) })
 	}
 	p.mux.HandleFunc("GET /assets/{file}", asset)

@@ -16,7 +16,7 @@ import (
 
 // words are what templates say things with.
 var words = template.FuncMap{
-	"ago": ago, "in": in, "bytes": size, "bytes64": func(n int) string { return size(int64(n)) }, "plural": plural, "link": link, "masked": masked, "kind": kind, "join": strings.Join,
+	"ago": ago, "in": in, "bytes": size, "plural": plural, "link": link, "masked": masked, "kind": kind, "join": strings.Join,
 	"took": took, "utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
 	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
 	"num": number, "rules": rules, "eventOf": eventOf,
