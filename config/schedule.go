@@ -3,6 +3,8 @@ package config
 import (
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -40,12 +42,9 @@ func ParseSchedule(spec string) (s Schedule, err error) {
 			s, err = Schedule{}, errors.New("is no schedule")
 		}
 	}()
-	times, err := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor).Parse(spec)
+	times, err := timesOf(spec)
 	if err != nil {
-		if n := len(strings.Fields(spec)); n != 5 && !strings.HasPrefix(spec, "@") {
-			return s, fmt.Errorf("wants five fields, and has %d", n)
-		}
-		return s, errors.New("is no schedule: " + err.Error())
+		return Schedule{}, err
 	}
 	s = Schedule{spec: spec, times: times}
 	switch t := times.(type) {
@@ -63,6 +62,84 @@ func ParseSchedule(spec string) (s Schedule, err error) {
 		return Schedule{}, errors.New("never comes: there is no such day")
 	}
 	return s, nil
+}
+
+// cronFields are the five fields, and what each may hold.
+var cronFields = []struct{ name, holds string }{
+	{"minute", "0 to 59"}, {"hour", "0 to 23"}, {"day of the month", "1 to 31"}, {"month", "1 to 12 or JAN to DEC"}, {"weekday", "0 to 7 or SUN to SAT"},
+}
+
+// timesOf has the library read a spec, and says in our words what is wrong with
+// one: its own speak of bounds and of Go.
+func timesOf(spec string) (cron.Schedule, error) {
+	parser := cron.NewParser(cron.Minute | cron.Hour | cron.Dom | cron.Month | cron.Dow | cron.Descriptor)
+	fields := strings.Fields(spec)
+	if fields[0] == "@every" && len(fields) == 2 {
+		var d time.Duration
+		if n := (&diag.Node{Shape: diag.Scalar, Value: fields[1], File: new(diag.File)}); n.Decode(&d).Has(diag.Error) {
+			return nil, fmt.Errorf("is no schedule: %q is no length of time such as 30m, 12h or 30d", fields[1])
+		}
+		return cron.Every(d), nil
+	}
+	if strings.HasPrefix(spec, "@") {
+		times, err := parser.Parse(spec)
+		if err != nil {
+			err = fmt.Errorf("is no schedule: there are @hourly, @daily, @weekly, @monthly, @yearly, and @every with a length of time, but no %q", fields[0])
+		}
+		return times, err
+	}
+	if len(fields) != len(cronFields) {
+		return nil, fmt.Errorf("wants five fields, and has %d", len(fields))
+	}
+	written := fields[len(fields)-1]
+	fields[len(fields)-1] = sundays(written)
+	for i, f := range cronFields {
+		alone := []string{"*", "*", "*", "*", "*"}
+		alone[i] = fields[i]
+		if _, err := parser.Parse(strings.Join(alone, " ")); err != nil {
+			if fields[len(fields)-1] = written; strings.ContainsAny(fields[i], "-,/") {
+				return nil, fmt.Errorf("is no schedule: %q is no list, range (a-b) or step (*/n) of the %s, which is %s", fields[i], f.name, f.holds)
+			}
+			return nil, fmt.Errorf("is no schedule: %q is no %s, which is %s, or * for every one", fields[i], f.name, f.holds)
+		}
+	}
+	return parser.Parse(strings.Join(fields, " "))
+}
+
+// weekdays are as cron counts them; the library knows no Sunday at the end of a
+// week.
+var weekdays = []string{"sun", "mon", "tue", "wed", "thu", "fri", "sat"}
+
+// sundays writes the Sunday that ends a week, which is 7 to cron, as 0.
+func sundays(days string) string {
+	parts := strings.Split(days, ",")
+	for i, part := range parts {
+		span, step, stepped := strings.Cut(part, "/")
+		first, last, ranged := strings.Cut(span, "-")
+		if i := slices.Index(weekdays, strings.ToLower(first)); i >= 0 {
+			first = strconv.Itoa(i)
+		}
+		if ranged && first != "0" && strings.EqualFold(last, weekdays[0]) {
+			last = "7"
+		}
+		from, err := strconv.ParseUint(first, 10, 3)
+		every, wrong := uint64(1), error(nil)
+		if stepped {
+			every, wrong = strconv.ParseUint(step, 10, 8)
+		}
+		if !ranged {
+			last = first
+		}
+		if last != "7" || err != nil || wrong != nil || every == 0 {
+			continue
+		}
+		var days []string
+		for d := from; d <= 7; d += every {
+			days = append(days, strconv.FormatUint(d%7, 10))
+		}
+		parts[i] = strings.Join(days, ",")
+	}
+	return strings.Join(parts, ",")
 }
 
 // UnmarshalNode implements diag.Unmarshaler.

@@ -13,7 +13,16 @@ func TestSchedulesThatNobodyMeansAreRefused(t *testing.T) {
 	for spec, want := range map[string]string{
 		"* * * *":                  "wants five fields, and has 4",
 		"0 15 * * * *":             "wants five fields, and has 6",
-		"61 * * * *":               "is no schedule",
+		"61 * * * *":               `is no schedule: "61" is no minute, which is 0 to 59`,
+		"L * * * *":                `is no schedule: "L" is no minute, which is 0 to 59`,
+		"0 0 * * 8":                `"8" is no weekday, which is 0 to 7 or SUN to SAT`,
+		"0 0 * * 5-8":              `"5-8" is no list, range (a-b) or step (*/n) of the weekday`,
+		"0 0 x-y * *":              `"x-y" is no list, range (a-b) or step (*/n) of the day of the month`,
+		"0 */0 * * *":              `"*/0" is no list`,
+		"@every soon":              `"soon" is no length of time such as 30m, 12h or 30d`,
+		"@every -1d":               "comes too often",
+		"@every":                   `but no "@every"`,
+		"@fortnightly":             `there are @hourly, @daily, @weekly`,
 		"0 0 31 2 *":               "never comes",
 		"TZ=0":                     "no time zone of its own",
 		"CRON_TZ=x":                "no time zone of its own",
@@ -24,12 +33,44 @@ func TestSchedulesThatNobodyMeansAreRefused(t *testing.T) {
 	} {
 		if _, err := config.ParseSchedule(spec); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: want an error with %q, got %v", spec, want, err)
+		} else if strings.Contains(err.Error(), "strconv") || strings.Contains(err.Error(), "failed to") {
+			t.Errorf("%q: %v is of the library", spec, err)
 		}
 	}
 	for _, spec := range []string{"", "off"} {
 		s, err := config.ParseSchedule(spec)
 		if err != nil || !s.Next(time.Now(), time.UTC).IsZero() {
 			t.Errorf("%q: want never, got %v, %v", spec, s.Next(time.Now(), time.UTC), err)
+		}
+	}
+}
+
+func TestSundayIsSevenToo(t *testing.T) {
+	t.Parallel()
+	wednesday := time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC)
+	for spec, want := range map[string]string{
+		"0 0 * * 7":     "Sun Sun Sun",
+		"0 0 * * 5-7":   "Fri Sat Sun",
+		"0 0 * * 1-7/3": "Thu Sun Mon",
+		"0 0 * * 1-7/2": "Fri Sun Mon",
+		"0 0 * * 0-7":   "Thu Fri Sat",
+		"0 0 * * 7,3":   "Sun Wed Sun",
+		"0 0 * * SUN,1": "Sun Mon Sun",
+		"@every 30d":    "Fri Sun Tue",
+		"@every 1d12h":  "",
+		"@every 36h":    "Thu Sat Sun",
+		"0 0 * * 7-7":   "Sun Sun Sun",
+		"0 0 * * MON-7": "Thu Fri Sat", "0 0 * * sat-SUN": "Sat Sun Sat",
+		"0 0 * * 7/2": "Sun Sun Sun",
+	} {
+		s, err := config.ParseSchedule(spec)
+		var days []string
+		for at := wednesday; err == nil && len(days) < 3; {
+			at = s.Next(at, time.UTC)
+			days = append(days, at.Format("Mon"))
+		}
+		if got := strings.Join(days, " "); got != want || (err != nil) != (want == "") {
+			t.Errorf("%q comes %s (%v), want %s", spec, got, err, want)
 		}
 	}
 }

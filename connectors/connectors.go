@@ -107,7 +107,7 @@ type Change struct {
 	// that the record is not made twice: it looks before it creates.
 	Attempted time.Time
 	// Idempotency names this record of this event: the same over attempts,
-	// restarts and replays, different for any other; ASCII without dots. ""
+	// restarts, replays and restored backups, different for any other; ASCII without dots. ""
 	// where the change comes from no event.
 	Idempotency string
 	// Traces are those of the events that the change comes from. Carrying has

@@ -13,16 +13,14 @@ import (
 // The ways in which people write numbers. A single separator with three digits
 // behind it may group them or begin the decimals.
 var (
-	decimal = regexp.MustCompile(`^[+-]?[0-9]{1,300}(\.[0-9]{1,300})?$`)
+	decimal = regexp.MustCompile(`^[+-]?([0-9]{1,300}(\.[0-9]{1,300})?|\.[0-9]{1,300})$`)
+	powered = regexp.MustCompile(`^[+-]?[0-9]{1,300}(\.[0-9]{1,300})?[eE][+-]?[0-9]{1,3}$`)
 	german  = regexp.MustCompile(`^[+-]?([0-9]{1,3}(\.[0-9]{3}){1,10},[0-9]{1,20}|[0-9]{1,3}(\.[0-9]{3}){2,10}|[0-9]{1,300},([0-9]{1,2}|[0-9]{4,20})|0,[0-9]{3})$`)
 	english = regexp.MustCompile(`^[+-]?([0-9]{1,3}(,[0-9]{3}){1,10}\.[0-9]{1,20}|[0-9]{1,3}(,[0-9]{3}){2,10})$`)
 	// spaced are thousands that no decimals look like: 1 234,50 and 1'234.50.
 	spaced  = regexp.MustCompile(`^[+-]?[0-9]{1,3}([ \x{a0}\x{2009}\x{202f}][0-9]{3}){1,10}([.,][0-9]{1,20})?$|^[+-]?[0-9]{1,3}(['’][0-9]{3}){1,10}([.,][0-9]{1,20})?$`)
 	twofold = regexp.MustCompile(`^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$`)
-	money   = regexp.MustCompile(`^(?:` + currency + `)?[\s\x{a0}\x{202f}]*([+-]?[0-9].*?)[\s\x{a0}\x{202f}]*(?:` + currency + `)?$`)
 )
-
-const currency = `EUR|USD|GBP|CHF|PLN|CZK|HUF|SEK|NOK|DKK|CAD|AUD|JPY|\p{Sc}|zł|Kč|Ft|kr\.?|Fr\.`
 
 // points are the countries that begin decimals with a point and group digits by
 // commas; in the others of commas it is the other way round (Unicode CLDR 48,
@@ -43,7 +41,7 @@ func countries(codes string) map[string]bool {
 
 // AsNumber gives a value as a plain decimal. Text is a number if it is written
 // as one, in the German or the English way: 1234.5, 1.234,50, 1,234.50, 1 234,50
-// and 1'234.50, also beside the sign of a currency. 1.234 alone is the decimals that
+// and 1'234.50, also beside a currency, and as programs do: 1.5e3. 1.234 alone is the decimals that
 // programs mean by it; 1,234 and 1.234 € are no numbers, as TwoReadings says.
 func AsNumber(v Value) (json.Number, bool) {
 	switch v := v.(type) {
@@ -68,17 +66,27 @@ func AsNumber(v Value) (json.Number, bool) {
 // not known helps nothing.
 func NumberIn(v Value, country string) (json.Number, bool) {
 	if s, ok := v.(string); ok {
-		if digits, _ := amount(s); twofold.MatchString(digits) {
-			country = strings.ToUpper(country)
-			switch comma := strings.Contains(digits, ","); {
-			case points[country] && comma, commas[country] && !comma:
-				return plainNumber(strings.NewReplacer(",", "", ".", "").Replace(digits)), true
-			case points[country], commas[country]:
-				return plainNumber(strings.Replace(digits, ",", ".", 1)), true
-			}
+		digits, _ := amount(s)
+		if n, ok := twofoldIn(digits, country); ok {
+			return n, true
 		}
 	}
 	return AsNumber(v)
+}
+
+// twofoldIn reads a text that may mean two numbers as its country writes them.
+func twofoldIn(digits, country string) (json.Number, bool) {
+	if !twofold.MatchString(digits) {
+		return "", false
+	}
+	country = strings.ToUpper(country)
+	switch comma := strings.Contains(digits, ","); {
+	case points[country] && comma, commas[country] && !comma:
+		return plainNumber(strings.NewReplacer(",", "", ".", "").Replace(digits)), true
+	case points[country], commas[country]:
+		return plainNumber(strings.Replace(digits, ",", ".", 1)), true
+	}
+	return "", false
 }
 
 // Number is AsNumber, with the country's way of writing numbers where a text may
@@ -110,24 +118,18 @@ func TwoReadings(v Value) (thousands, decimals json.Number, two bool) {
 // Twofold says what is wrong with a text of which TwoReadings gives two numbers.
 const Twofold = "is text that means two numbers, as one sign with three digits behind it groups thousands in some countries and begins decimals in others; say whose way it is with defaults: {country: …} in config.yaml, or with number(…, \"DE\")"
 
-// amount takes the sign of a currency from a number, and says whether there was one.
-func amount(text string) (digits string, priced bool) {
-	digits = strings.TrimSpace(text)
-	if len(digits) > 400 {
-		return digits, false
-	}
-	if m := money.FindStringSubmatch(digits); m != nil {
-		return m[1], m[1] != digits
-	}
-	return digits, false
-}
-
 func textNumber(text string) (json.Number, bool) {
 	s, priced := amount(text)
 	switch {
 	case priced && twofold.MatchString(s): // no price has three decimals, but which sign they group by is the country's affair
 		return "", false
 	case decimal.MatchString(s):
+	case powered.MatchString(s): // as programs write them
+		f, err := strconv.ParseFloat(s, 64)
+		if err != nil {
+			return "", false
+		}
+		return floatNumber(f)
 	case german.MatchString(s):
 		s = strings.Replace(strings.ReplaceAll(s, ".", ""), ",", ".", 1)
 	case english.MatchString(s):

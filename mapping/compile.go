@@ -3,6 +3,7 @@ package mapping
 import (
 	"regexp"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/expr-lang/expr/ast"
@@ -180,7 +181,11 @@ func (c *compiler) notPlain(o operand) {
 // text with {{ }} or a plain scalar. The last keeps its type.
 func (s *scope) field(node *diag.Node, want kinds) (*formula, diag.Problems) {
 	if isFormula(node) {
-		return s.formula(node, want)
+		f, ps := s.formula(node, want)
+		if len(ps) == 0 && s.alwaysMissing(f.run, f.kinds, f.constant) {
+			ps = diag.Problems{warning(node.Problem("the value is always missing", "write =nil where that is meant"))}
+		}
+		return f, ps
 	}
 	cut := lostToComment(node)
 	if strings.Contains(node.Value, "{{") {
@@ -253,8 +258,12 @@ func meansFormula(node *diag.Node) bool {
 }
 
 func isFormula(node *diag.Node) bool {
-	return strings.HasPrefix(strings.TrimLeft(node.Value, " \n"), "=")
+	return strings.HasPrefix(strings.TrimLeftFunc(node.Value, unseen), "=")
 }
+
+// unseen are blanks of any kind, and characters that take no room: web pages and
+// word processors put them in front of what is copied from them.
+func unseen(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) }
 
 // formula compiles a value that begins with = and must be one of the wanted kinds.
 func (s *scope) formula(node *diag.Node, want kinds) (*formula, diag.Problems) {
@@ -270,7 +279,7 @@ func (s *scope) formula(node *diag.Node, want kinds) (*formula, diag.Problems) {
 		}
 		ps = c.problems
 	}
-	f := &formula{source: strings.TrimSpace(node.Value), run: o.run, kinds: o.kinds, constant: o.constant, truth: o.truth, node: node}
+	f := &formula{source: strings.TrimFunc(node.Value, unseen), run: o.run, kinds: o.kinds, constant: o.constant, truth: o.truth, node: node}
 	if want == kBool && len(ps) == 0 {
 		f.parts = (&compiler{scope: s, node: node, offset: offset}).conditionOf(o)
 	}

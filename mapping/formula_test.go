@@ -343,7 +343,7 @@ func TestFormulasThatPassTheCheckNeverFailOnAnyEvent(t *testing.T) {
 			t.Fatalf("%s: %s", source, fault.message)
 		}
 		switch fieldValue(v, time.UTC).(type) {
-		case nil, string, bool, int, float64, time.Time, event.Seconds, []any:
+		case nil, string, bool, int, float64, time.Time, event.Seconds, []any, map[string]any:
 		default:
 			t.Fatalf("%s gives a %T", source, v)
 		}

@@ -19,7 +19,7 @@ func timeFunctions() []function {
 		{Function: Function{"seconds", "seconds(value)", "a duration read from a number of seconds or from text such as 90, 1:30, 1h30m or 2d", `call.started_at + seconds("1h")`, "2026-03-04T10:30:00Z"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kDuration, bind: bindLength(toSeconds, kDuration)},
 		{Function: Function{"minutes", "minutes(duration)", "the duration in minutes, as a number", `minutes(call.duration)`, "2"}, params: []kinds{kDuration | kNumber | kText}, required: 1, result: kNumber, bind: bindLength(toMinutes, kNumber)},
 		{Function: Function{"number", "number(value[, \"DE\"])", "a number read from text; true is 1, a duration its seconds. The country says whether 1.234 and 1,234 have decimals", `number("1.234,50 €") * 2`, "2469"}, params: []kinds{kText | kNumber | kBool | kDuration, kText}, required: 1, result: kNumber, bind: bindNumber},
-		{Function: Function{"round", "round(number[, digits])", "the number rounded, to whole numbers unless digits are given", `round(2.675, 1)`, "2.7"}, params: []kinds{kNumber | kDuration | kText, kNumber}, required: 1, result: kNumber, run: round},
+		{Function: Function{"round", "round(number[, digits])", "the number rounded, to whole numbers unless digits are given", `round(2.675, 1)`, "2.7"}, params: []kinds{kNumber | kDuration | kText, kNumber}, required: 1, result: kNumber, bind: bindCount(round, kNumber, 0, 12, "write how many digits are to stay behind the point, 0 to 12")},
 		{Function: Function{"abs", "abs(number)", "the number without its sign", `abs(-3)`, "3"}, params: []kinds{kNumber | kDuration | kText}, required: 1, result: kNumber, run: func(e *env, _ int, args []any) any {
 			f, ok := e.number(args[0])
 			if !ok {

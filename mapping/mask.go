@@ -37,6 +37,11 @@ func (x *Explanation) Mask() {
 				if f.Value != nil {
 					f.Value = Masked
 				}
+				if f.CRM != nil && f.CRM.Value != nil {
+					made := *f.CRM
+					made.Value = Masked
+					f.CRM = &made
+				}
 			}
 		}
 		for j, key := range rec.keys {

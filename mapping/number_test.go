@@ -12,7 +12,7 @@ import (
 
 func TestAFormulaReadsNumbersAsAFieldDoes(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"1,234", "-1,234", "1.234", "1.234 €", "$1,234", "1.234,50", "1,234.50", "12,5", "1 234,50 zł", "CHF 1'234.50", "0,123", "007", "1,23,4", "word", "1,234,567"} {
+	for _, text := range []string{"1,234", "-1,234", "1.234", "1.234 €", "$1,234", "1.234,50", "1,234.50", "12,5", "1 234,50 zł", "CHF 1'234.50", "0,123", "007", "1,23,4", "word", "1,234,567", "1e3", "1E-2", "1e999", "1,5e3", ".5", "5.", "0x1F", "1_000", "Infinity", "1.234 EUR", "EUR 1,234", "1.234 CUP", "3 cup"} {
 		for _, country := range []string{"", "DE", "US", "CH"} {
 			ev := &event.Event{Type: event.CallEnded, Call: &event.Call{Summary: text}}
 			s := testScope()

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
 
 func (c *compiler) unary(n *ast.UnaryNode) operand {
@@ -85,20 +86,23 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 		same := op == "=="
 		if can, known := c.checkWords(a, b); same {
 			o.truth = onlyTrue(a, b, can, known)
+			o.truth.never = o.truth.never || c.neverTrue(op, a, b, (*env).equal)
 			o.truth.spans = c.spanned(op, a, b)
 		}
 		o.kinds, o.run = kBool, func(e *env) any { return e.equal(a.run(e), b.run(e)) == same }
 	case "<", "<=", ">", ">=":
 		c.checkOrder(op, a, b)
-		o.truth.spans = c.spanned(op, a, b)
-		o.kinds, o.run = kBool, func(e *env) any {
-			order, ok := e.compare(a.run(e), b.run(e))
+		compares := func(e *env, x, y any) bool {
+			order, ok := e.compare(x, y)
 			return ok && holds(op, order)
 		}
+		o.truth = truthOf{never: c.neverTrue(op, a, b, compares), spans: c.spanned(op, a, b)}
+		o.kinds, o.run = kBool, func(e *env) any { return compares(e, a.run(e), b.run(e)) }
 	case "in":
 		c.checkIn(a, b)
 		can, known := c.checkWords(a, b)
 		o.truth = onlyTrue(a, operand{}, can, known)
+		o.truth.never = o.truth.never || c.neverTrue(op, a, b, (*env).within)
 		o.kinds, o.run = kBool, func(e *env) any { return e.within(a.run(e), b.run(e)) }
 	case "contains":
 		c.checkContains(a, b)
@@ -119,6 +123,9 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 		if op == "+" && (a.kinds == kText || b.kinds == kText) {
 			o.run = func(e *env) any { return e.join(a.run(e), b.run(e), at) }
 			break
+		}
+		if f, known := c.written(b); known && !a.constant && f == 0 && (op == "/" || op == "%") {
+			c.add(diag.Warning, b.from, b.to, "a division by 0 is always missing", "")
 		}
 		o.run = func(e *env) any { return e.arithmetic(op, a.run(e), b.run(e), at) }
 	default:

@@ -202,6 +202,9 @@ func (r *reader) fieldOptions(f *field, n *diag.Node) *diag.Node {
 		r.bad(n.Get("if"), fmt.Sprintf("if is always, empty or changed, not %q", word), fieldCondition)
 	}
 	f.edits = OnEdit(r.choice(n.Get("on_edit"), "on_edit", onEdits))
+	if m := n.Get("missing"); m != nil && m.Null {
+		r.doubt(m, "missing: null does not empty the field: a missing value leaves it alone, as without this", "write missing: clear to empty it in the CRM")
+	}
 	switch word := r.word(n.Get("missing"), "missing"); word {
 	case "", "skip":
 	case "clear":

@@ -65,6 +65,9 @@ func (s *scope) text(node *diag.Node) (*formula, diag.Problems) {
 			c.notPlain(o)
 			problems = c.problems
 		}
+		if len(problems) == 0 && s.alwaysMissing(o.run, o.kinds, o.constant) {
+			problems = diag.Problems{warning(node.ProblemAt(offset, 4+utf8.RuneCountInString(rest[:end]), "the value is always missing", "leave it out"))}
+		}
 		ps = append(ps, problems...)
 		pieces = append(pieces, piece{run: o.run, at: offset})
 		f.constant = f.constant && o.constant

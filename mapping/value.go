@@ -92,8 +92,7 @@ func (e *env) number(v any) (float64, bool) {
 
 func finite(f float64) bool { return !math.IsNaN(f) && !math.IsInf(f, 0) }
 
-// parseNumber reads what a number field of a CRM would be given for it, and
-// numbers as programs write them.
+// parseNumber reads what a number field of a CRM would be given for it.
 func parseNumber(s string, home connectors.Coercion) (float64, bool) {
 	s = strings.TrimSpace(s)
 	if s == "" || len(s) > 64 {
@@ -101,18 +100,9 @@ func parseNumber(s string, home connectors.Coercion) (float64, bool) {
 	}
 	n, ok := home.Number(s)
 	if !ok {
-		return exponent(s)
-	}
-	f, err := n.Float64()
-	return f, err == nil && finite(f)
-}
-
-// exponent reads numbers such as 1e3, as programs write them.
-func exponent(s string) (float64, bool) {
-	if strings.ContainsAny(s, "xXpP_nN,") {
 		return 0, false
 	}
-	f, err := strconv.ParseFloat(s, 64)
+	f, err := n.Float64()
 	return f, err == nil && finite(f)
 }
 
@@ -264,7 +254,8 @@ func (e *env) equal(a, b any) bool {
 }
 
 // fieldValue makes v fit to be put into a record: what is empty is missing,
-// and what no field can hold becomes its JSON.
+// and a group within a list becomes its JSON. A group itself is refused by the
+// field, which knows what it wants.
 func fieldValue(v any, zone *time.Location) any {
 	switch v := v.(type) {
 	case string:
@@ -279,14 +270,13 @@ func fieldValue(v any, zone *time.Location) any {
 		if !finite(float64(v)) {
 			return nil
 		}
-	case map[string]any:
-		return toJSON(v)
 	case []any:
 		items := make([]any, 0, len(v))
 		for _, x := range v {
 			x = normal(x)
-			if list, ok := x.([]any); ok {
-				x = toText(list, zone)
+			switch x.(type) {
+			case []any, map[string]any:
+				x = toText(x, zone)
 			}
 			if x = fieldValue(x, zone); x != nil {
 				items = append(items, x)

@@ -26,6 +26,10 @@ type Home struct {
 type Gap struct {
 	From time.Time `json:"from"`
 	To   time.Time `json:"to"`
+	// Last is the Seq of the newest event that the ledger had when the gap was
+	// noted: that one and those before it happened before To, whatever their
+	// vendors' clocks say. 0: not noted.
+	Last uint64 `json:"last,omitempty"`
 }
 
 // homeMark is the name under which a Home is kept, and mostGaps how many of its

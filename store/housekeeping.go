@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"io"
+	"sync/atomic"
 	"time"
 )
 
@@ -152,11 +153,34 @@ type auditKey struct{}
 // WithAudit has the next change that is made with the returned context kept
 // together with an entry of the audit trail: both or none of them.
 func WithAudit(ctx context.Context, a Audit) context.Context {
-	return context.WithValue(ctx, auditKey{}, a)
+	return context.WithValue(ctx, auditKey{}, &auditing{entry: a})
+}
+
+// auditing is an entry on its way.
+type auditing struct {
+	entry Audit
+	left  atomic.Bool
 }
 
 // AuditOf returns the entry that WithAudit put into ctx.
 func AuditOf(ctx context.Context) (Audit, bool) {
-	a, ok := ctx.Value(auditKey{}).(Audit)
-	return a, ok
+	if a, ok := ctx.Value(auditKey{}).(*auditing); ok {
+		return a.entry, true
+	}
+	return Audit{}, false
+}
+
+// LeaveAudit is for ledgers: it notes whether the change that was made with ctx
+// changed nothing, so that the entry was left out.
+func LeaveAudit(ctx context.Context, left bool) {
+	if a, ok := ctx.Value(auditKey{}).(*auditing); ok {
+		a.left.Store(left)
+	}
+}
+
+// AuditKept reports whether the last change made with ctx kept its entry, if
+// there was no error.
+func AuditKept(ctx context.Context) bool {
+	a, ok := ctx.Value(auditKey{}).(*auditing)
+	return ok && !a.left.Load()
 }

@@ -278,6 +278,7 @@ type EventFilter struct {
 	State  State
 	Source string
 	Type   event.Type
+	Origin event.Origin
 	Since  time.Time // received at or after
 	Until  time.Time // received before
 	Before uint64    // Seq below this, for paging

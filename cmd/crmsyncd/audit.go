@@ -94,7 +94,7 @@ func printAudits(w io.Writer, list []store.Audit) error {
 		if a.Note != "" {
 			reason = strings.TrimSpace(reason + " (" + a.Note + ")")
 		}
-		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.At.Local().Format("2006-01-02 15:04:05"), a.Who, a.What, on, reason)
+		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.At.Local().Format("2006-01-02 15:04:05"), visible(a.Who), visible(a.What), visible(on), visible(reason))
 	}
 	return tw.Flush()
 }
@@ -157,7 +157,12 @@ func (e eraser) agreed() error {
 		return err
 	}
 	fmt.Fprint(e.cmd.OutOrStdout(), "Delete this for good? [y/N] ")
-	if !saysYes(e.cmd.InOrStdin()) {
+	yes, err := saysYes(e.cmd.Context(), e.cmd.InOrStdin())
+	if err != nil {
+		fmt.Fprintln(e.cmd.OutOrStdout())
+		return fmt.Errorf("%w: nothing was deleted", err)
+	}
+	if !yes {
 		fmt.Fprintln(e.cmd.OutOrStdout(), "Nothing was deleted.")
 		return coded{exitUnexpected, errShown}
 	}

@@ -51,6 +51,9 @@ command within a day goes on from there.`,
 			if !o.From.Before(o.Until) {
 				return usage("--since is to be before --until")
 			}
+			if err := c.inSettings(source, ""); err != nil {
+				return err
+			}
 			o.Name = strings.TrimSpace(since + " " + until)
 			return c.withBackfiller(cmd.Context(), source, func(b admin.Backfiller) error {
 				return runBackfill(cmd, b, source, o, asJSON)
@@ -177,6 +180,6 @@ func (b *bar) line(p admin.BackfillProgress, now time.Time) string {
 
 // isScreen tells whether what is written is seen at once, and may be rewritten.
 func isScreen(w io.Writer) bool {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	return ok && os.Getenv("TERM") != "dumb" && isTerminal(f)
 }

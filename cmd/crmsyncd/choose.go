@@ -230,8 +230,13 @@ func previewDeliveries(cmd *cobra.Command, ops admin.Operations, ids []store.Del
 
 const previewsAtOnce = 50
 
-func printPreviews(cmd *cobra.Command, asJSON bool, list []admin.Preview) error {
+// printPreviews shows what would be written; its values, which may be personal,
+// only if values is set.
+func printPreviews(cmd *cobra.Command, asJSON, values bool, list []admin.Preview) error {
 	w := cmd.OutOrStdout()
+	if !values {
+		maskPreviews(list)
+	}
 	if asJSON {
 		if list == nil {
 			list = []admin.Preview{}
@@ -249,6 +254,18 @@ func printPreviews(cmd *cobra.Command, asJSON bool, list []admin.Preview) error 
 	}
 	fmt.Fprintf(w, "%s; nothing was sent or changed. What people wrote in the CRM is not looked at here\n", plural(len(list), "event"))
 	return nil
+}
+
+func maskPreviews(list []admin.Preview) {
+	for _, p := range list {
+		for _, r := range p.Records {
+			for i := range r.Fields {
+				if f := &r.Fields[i]; f.Value != nil {
+					f.Value = mapping.Masked
+				}
+			}
+		}
+	}
 }
 
 func printPreviewRecord(w io.Writer, r admin.PreviewRecord) {

@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"text/tabwriter"
 	"time"
 
@@ -22,7 +24,7 @@ func (c *cli) deliveries() *cobra.Command {
 func (c *cli) deliveriesList() *cobra.Command {
 	var state, connector, before string
 	var limit int
-	var asJSON bool
+	var asJSON, values bool
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, newest event first",
@@ -37,10 +39,27 @@ func (c *cli) deliveriesList() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				if err := c.knownConnector(cmd.Context(), ops, connector); err != nil {
+					return err
+				}
 				l := listing[admin.Delivery]{
-					ask:   func() ([]admin.Delivery, error) { return ops.Deliveries(cmd.Context(), f) },
+					ask: func() ([]admin.Delivery, error) {
+						list, err := ops.Deliveries(cmd.Context(), f)
+						if !values {
+							for _, d := range list {
+								maskRecords(d.Records)
+							}
+						}
+						return list, err
+					},
 					event: func(d admin.Delivery) string { return d.Event },
-					table: printDeliveries,
+					table: func(w io.Writer, list []admin.Delivery) error {
+						held, err := heldUntil(cmd.Context(), ops, list)
+						if err != nil {
+							return err
+						}
+						return printDeliveries(w, list, held)
+					},
 				}
 				return l.print(cmd, asJSON, &f.Before, &f.Limit)
 			})
@@ -52,10 +71,25 @@ func (c *cli) deliveriesList() *cobra.Command {
 	f.StringVar(&before, "before", "", "of events older than this one, for the next page")
 	f.IntVar(&limit, "limit", 100, "at most so many")
 	f.BoolVar(&asJSON, "json", false, "print JSON; all of them unless --limit is given")
+	f.BoolVar(&values, "show-values", false, "with --json: of what would be written in shadow mode, print the values as well")
 	return cmd
 }
 
-func printDeliveries(w io.Writer, list []admin.Delivery) error {
+// heldUntil says when connectors of deliveries that wait are tried again, where
+// they are held up as a whole.
+func heldUntil(ctx context.Context, ops admin.Operations, list []admin.Delivery) (map[string]time.Time, error) {
+	if !slices.ContainsFunc(list, func(d admin.Delivery) bool { return d.State == store.Waiting }) {
+		return nil, nil
+	}
+	s, err := ops.Status(ctx)
+	held := map[string]time.Time{}
+	for _, c := range s.Connectors {
+		held[c.Name] = c.Until
+	}
+	return held, err
+}
+
+func printDeliveries(w io.Writer, list []admin.Delivery, held map[string]time.Time) error {
 	if len(list) == 0 {
 		fmt.Fprintln(w, "no deliveries")
 		return nil
@@ -64,10 +98,13 @@ func printDeliveries(w io.Writer, list []admin.Delivery) error {
 	fmt.Fprintln(tw, "DELIVERY\tTYPE\tSTATE\tATTEMPTS\tNEXT\tREASON")
 	for _, d := range list {
 		next := ""
-		if d.State == store.Waiting && !d.Due.IsZero() {
-			next = d.Due.Local().Format("15:04:05")
+		if at := held[d.Connector]; d.State == store.Waiting && (!d.Due.IsZero() || !at.IsZero()) {
+			if at.Before(d.Due) {
+				at = d.Due
+			}
+			next = at.Local().Format("15:04:05")
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, d.Type, d.State, d.Attempts, next, d.Reason)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\n", d.ID, visible(string(d.Type)), d.State, d.Tries(), next, visible(d.Reason))
 	}
 	return tw.Flush()
 }
@@ -93,6 +130,9 @@ func (c *cli) deliveriesShow() *cobra.Command {
 						continue
 					}
 					if asJSON {
+						if !values {
+							maskRecords(d.Records)
+						}
 						return printJSON(cmd.OutOrStdout(), d)
 					}
 					showDelivery(cmd.OutOrStdout(), d, values)
@@ -109,7 +149,10 @@ func (c *cli) deliveriesShow() *cobra.Command {
 
 func showDelivery(w io.Writer, d admin.Delivery, values bool) {
 	fmt.Fprintf(w, "  %s  %s", d.ID, d.State)
-	if d.Attempts > 0 {
+	switch {
+	case d.State == store.Dead:
+		fmt.Fprintf(w, " after %s", plural(d.Tries(), "try"))
+	case d.Attempts > 0:
 		fmt.Fprintf(w, " after %s", plural(d.Attempts, "failure"))
 	}
 	if d.State == store.Waiting && !d.Due.IsZero() {
@@ -117,19 +160,19 @@ func showDelivery(w io.Writer, d admin.Delivery, values bool) {
 	}
 	fmt.Fprintln(w)
 	if d.Reason != "" {
-		fmt.Fprintf(w, "    %s\n", d.Reason)
+		fmt.Fprintf(w, "    %s\n", visible(d.Reason))
 	}
 	if mend := d.Mend(); mend != "" {
 		fmt.Fprintf(w, "    -> %s\n", mend)
 	}
 	for _, r := range d.Records {
-		fmt.Fprintf(w, "    %s %s", r.Object, r.ID)
+		fmt.Fprintf(w, "    %s %s", r.Object, visible(r.ID))
 		if r.Action != "" {
 			fmt.Fprintf(w, " %s", r.Action)
 		}
 		fmt.Fprintf(w, " by rule %q", r.Rule)
 		if r.Note != "" {
-			fmt.Fprintf(w, " (%s)", r.Note)
+			fmt.Fprintf(w, " (%s)", visible(r.Note))
 		}
 		fmt.Fprintln(w)
 		printChanges(w, "      ", r.Changes, values)
@@ -138,7 +181,7 @@ func showDelivery(w io.Writer, d admin.Delivery, values bool) {
 
 func (c *cli) deliveriesRetry() *cobra.Command {
 	var x choice
-	var dead, dryRun, asJSON bool
+	var dead, dryRun, asJSON, values bool
 	cmd := &cobra.Command{
 		Use:   "retry [DELIVERY...]",
 		Short: "Try deliveries at once: those named, or all that pass the filters",
@@ -162,6 +205,9 @@ be written, beside what was written last.`,
 				states = []string{string(store.Waiting), string(store.Dead)} // dead ones wait afterwards
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				if err := c.knownConnector(cmd.Context(), ops, x.connector); err != nil {
+					return err
+				}
 				n := 0
 				var previews []admin.Preview
 				do := func(ids []store.DeliveryID) error {
@@ -183,7 +229,7 @@ be written, beside what was written last.`,
 					return err
 				}
 				if dryRun {
-					return printPreviews(cmd, asJSON, previews)
+					return printPreviews(cmd, asJSON, values, previews)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "retrying %s\n", plural(n, "delivery"))
 				return nil
@@ -196,6 +242,7 @@ be written, beside what was written last.`,
 	f.StringVar(&x.connector, "connector", "", "those to this connector")
 	f.BoolVar(&dryRun, "dry-run", false, "show what would be written, and change nothing")
 	f.BoolVar(&asJSON, "json", false, "with --dry-run: print JSON")
+	f.BoolVar(&values, "show-values", false, "with --dry-run: show the values as well, which may be personal")
 	return cmd
 }
 
@@ -207,8 +254,8 @@ func (c *cli) deliveriesDiscard() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids, err := deliveryIDs(args)
-			if err == nil && reason == "" {
-				err = usage("say why with --reason; it is kept with the deliveries and in the audit trail")
+			if err == nil {
+				err = checkReason(reason, "deliveries")
 			}
 			if err != nil {
 				return err

@@ -40,7 +40,8 @@ func (c *cli) diff() *cobra.Command {
 		Long: `Map the last events of the ledger by the mapping of the settings and by another
 one, and show what would be written otherwise: by rule, object and field, with how
 many events show it and an example. Nothing is sent, and no CRM is asked: what
-people wrote there is not looked at.
+people wrote there is not looked at. What reconcile mended repeats parts of events
+and is left out.
 Values that may be personal are not shown unless --show-values is there.
 Exits 3 if the other mapping has mistakes, 0 whether or not something differs.`,
 		Example: "  crmsyncd diff --mapping new.yaml\n  crmsyncd diff --mapping new.yaml --last 2000 --since 7d --source telli",
@@ -92,7 +93,9 @@ func (x *differ) run(cmd *cobra.Command) error {
 				out.Unread++
 				return
 			}
-			c.Add(&e.Event)
+			if e.Mends == nil { // else it repeats a part of another one
+				c.Add(&e.Event)
+			}
 		})
 	})
 	if err != nil {

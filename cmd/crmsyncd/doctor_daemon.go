@@ -43,12 +43,9 @@ func (c *cli) asleep(ctx context.Context, p *patient, err error) []doctor.Findin
 	desk, end := app.NewDesk(ledger, p.setup)
 	for _, b := range s.Sources {
 		source := admin.Source{Name: b.Name}
-		events, err := desk.Events(ctx, store.EventFilter{Source: b.Name, Since: time.Now().Add(-lately), Limit: 50})
+		events, err := desk.Events(ctx, store.EventFilter{Source: b.Name, Origin: event.Webhook, Since: time.Now().Add(-lately), Limit: 1})
 		for _, e := range events {
-			if e.Origin == event.Webhook {
-				source.LastWebhook = e.ReceivedAt
-				break
-			}
+			source.LastWebhook = e.ReceivedAt
 		}
 		if err == nil {
 			p.status.Sources = append(p.status.Sources, source)

@@ -349,7 +349,7 @@ func TestTheAdminSideOffTheLoopbackTakesTokensOverTLS(t *testing.T) {
 		{"events for metrics", "GET", "/api/events", "0123456789abcdef-prom", nil, 403},
 		{"events for read", "GET", "/api/events", "0123456789abcdef-bert", nil, 200},
 		{"a replay for read", "POST", "/api/events/replay", "0123456789abcdef-bert", nil, 403},
-		{"a replay for operate", "POST", "/api/events/replay", "0123456789abcdef-anna", nil, 200},
+		{"a replay for operate", "POST", "/api/events/replay", "0123456789abcdef-anna", http.Header{"Content-Type": {"application/json"}}, 200},
 		{"a name of the certificate", "GET", "/healthz", "0123456789abcdef-bert", http.Header{"Host": {"crm.example.com"}}, 200},
 		{"a rebound name", "GET", "/api/events", "0123456789abcdef-anna", http.Header{"Host": {"evil.test"}}, 421},
 		{"a form of another site", "POST", "/api/events/replay", "0123456789abcdef-anna", http.Header{"Origin": {"https://evil.test"}, "Content-Type": {"text/plain"}}, 403},

@@ -47,6 +47,9 @@ func (c *cli) eventsList() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				if err := c.knownSource(cmd.Context(), ops, source); err != nil {
+					return err
+				}
 				l := listing[admin.Event]{
 					ask:   func() ([]admin.Event, error) { return ops.Events(cmd.Context(), f) },
 					event: func(e admin.Event) string { return e.ID },
@@ -84,7 +87,10 @@ func printEvents(w io.Writer, list []admin.Event) error {
 		if e.Call != nil && e.Call.Status != "" {
 			what += " " + e.Call.Status
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format("2006-01-02 15:04:05"), e.Source, what, e.State, strings.Join(to, ", "))
+		if e.Mends != nil {
+			what += ", mends " + e.Mends.Event
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\n", e.ID, e.ReceivedAt.Local().Format("2006-01-02 15:04:05"), e.Source, visible(what), e.State, strings.Join(to, ", "))
 	}
 	return tw.Flush()
 }
@@ -117,12 +123,15 @@ func (c *cli) eventsShow() *cobra.Command {
 }
 
 func showEvent(w io.Writer, e admin.Event) error {
-	fmt.Fprintf(w, "%s  %s from %s, %s\n", e.ID, e.Type, e.Source, e.State)
+	fmt.Fprintf(w, "%s  %s from %s, %s\n", e.ID, visible(string(e.Type)), e.Source, e.State)
+	if e.Mends != nil {
+		fmt.Fprintf(w, "  %s\n", e.Mends)
+	}
 	if e.Problem != "" {
-		fmt.Fprintf(w, "  not understood: %s\n", e.Problem)
+		fmt.Fprintf(w, "  not understood: %s\n", visible(e.Problem))
 	}
 	if e.Discarded != "" {
-		fmt.Fprintf(w, "  set aside: %s\n", e.Discarded)
+		fmt.Fprintf(w, "  set aside: %s\n", visible(e.Discarded))
 	}
 	fmt.Fprintf(w, "  occurred %s, received %s\n", e.OccurredAt.Local().Format(time.DateTime), e.ReceivedAt.Local().Format(time.DateTime))
 	fmt.Fprintf(w, "  trace %s\n", e.TraceID)
@@ -135,7 +144,7 @@ func showEvent(w io.Writer, e admin.Event) error {
 
 func (c *cli) eventsReplay() *cobra.Command {
 	var x choice
-	var dryRun, asJSON bool
+	var dryRun, asJSON, values bool
 	cmd := &cobra.Command{
 		Use:   "replay [EVENT...]",
 		Short: "Have events go their way again, by today's rules; nothing is made twice",
@@ -151,6 +160,9 @@ would be written, beside what was written last.`,
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
+				if err := c.knownSource(cmd.Context(), ops, x.source); err != nil {
+					return err
+				}
 				n := 0
 				var previews []admin.Preview
 				do := func(seqs []uint64) error {
@@ -165,7 +177,7 @@ would be written, beside what was written last.`,
 					return err
 				}
 				if dryRun {
-					return printPreviews(cmd, asJSON, previews)
+					return printPreviews(cmd, asJSON, values, previews)
 				}
 				fmt.Fprintf(cmd.OutOrStdout(), "replaying %s\n", plural(n, "event"))
 				return nil
@@ -178,6 +190,7 @@ would be written, beside what was written last.`,
 	f.StringVar(&x.typ, "type", "", "those of this type, such as call.ended")
 	f.BoolVar(&dryRun, "dry-run", false, "show what would be written, and change nothing")
 	f.BoolVar(&asJSON, "json", false, "with --dry-run: print JSON")
+	f.BoolVar(&values, "show-values", false, "with --dry-run: show the values as well, which may be personal")
 	return cmd
 }
 
@@ -189,8 +202,8 @@ func (c *cli) eventsDiscard() *cobra.Command {
 		Args:  cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			seqs, err := eventIDs(args)
-			if err == nil && reason == "" {
-				err = usage("say why with --reason; it is kept with the events and in the audit trail")
+			if err == nil {
+				err = checkReason(reason, "events")
 			}
 			if err != nil {
 				return err

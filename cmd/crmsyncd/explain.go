@@ -93,11 +93,11 @@ func (x *explainer) show() error {
 	if problems.Has(diag.Error) {
 		return problems
 	}
-	ev, err := x.c.explained(x.cmd, setup, x.args, x.source, x.id, x.sample, &x.stdin)
+	ev, mends, err := x.c.explained(x.cmd, setup, x.args, x.source, x.id, x.sample, &x.stdin)
 	if err != nil {
 		return err
 	}
-	rules := setup.Rules.Explain(ev)
+	rules := setup.Explain(ev)
 	fit(setup, rules)
 	if x.id != "" && !x.values {
 		for i := range rules {
@@ -114,7 +114,7 @@ func (x *explainer) show() error {
 	case x.asJSON:
 		return printJSON(out, rules)
 	}
-	if err := printExplanation(out, colours(out), ev, rules); err != nil {
+	if err := printExplanation(out, colours(out), ev, mends, rules); err != nil {
 		return err
 	}
 	printCompared(out, colours(out), now)
@@ -143,21 +143,26 @@ func (x *explainer) rehearsed(setup *app.Setup, ev *event.Event) (sent, now []re
 	return sent, now, err
 }
 
-// explained finds the event to explain.
-func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, source, id, sample string, stdin *[]byte) (*event.Event, error) {
-	if id != "" {
-		seq, err := store.ParseEventID(id)
-		if err != nil {
-			return nil, coded{exitUsage, err}
-		}
-		var ev event.Event
-		err = c.with(cmd.Context(), func(ops admin.Operations) error {
-			e, err := ops.Event(cmd.Context(), seq)
-			ev = e.Event
-			return err
-		})
-		return &ev, err
+// explained finds the event to explain; mends is not nil if it only mends.
+func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, source, id, sample string, stdin *[]byte) (ev *event.Event, mends *admin.Mends, err error) {
+	if id == "" {
+		ev, err = received(cmd, setup, args, source, sample, stdin)
+		return ev, nil, err
 	}
+	seq, err := store.ParseEventID(id)
+	if err != nil {
+		return nil, nil, coded{exitUsage, err}
+	}
+	err = c.with(cmd.Context(), func(ops admin.Operations) error {
+		e, err := ops.Event(cmd.Context(), seq)
+		ev, mends = e.Planned(), e.Mends
+		return err
+	})
+	return ev, mends, err
+}
+
+// received makes a payload, or one that is made up, the event to explain.
+func received(cmd *cobra.Command, setup *app.Setup, args []string, source, sample string, stdin *[]byte) (*event.Event, error) {
 	name, src, err := chooseSource(setup.Sources, source)
 	if err != nil {
 		return nil, err
@@ -169,7 +174,9 @@ func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, sou
 		if !ok {
 			return nil, usage("this source has no built-in samples; give a payload file")
 		}
-		body, err = sampler.Sample(sample, 17, time.Now())
+		if body, err = sampler.Sample(sample, 17, time.Now()); err != nil {
+			err = coded{exitUsage, err}
+		}
 	case len(args) == 0:
 		return nil, usage("name a payload file, - for standard input, --event or --sample")
 	case args[0] == "-":

@@ -22,7 +22,7 @@ func (c *cli) compared(ctx context.Context, setup *app.Setup, ev *event.Event) (
 	if err != nil {
 		return nil, nil, err
 	}
-	wanted := setup.Rules.Connectors(ev)
+	wanted := setup.Connects(ev)
 	var out []rehearsed
 	for _, a := range accounts {
 		if !slices.Contains(wanted, a.Name) {
@@ -41,12 +41,7 @@ func (c *cli) compared(ctx context.Context, setup *app.Setup, ev *event.Event) (
 // hideChanges masks values of an event of the ledger, and of the CRM.
 func hideChanges(list []rehearsed) {
 	for _, r := range list {
-		for i := range r.Records {
-			for j := range r.Records[i].Changes {
-				c := &r.Records[i].Changes[j]
-				c.Before, c.After = masked(c.Before), masked(c.After)
-			}
-		}
+		maskRecords(r.Records)
 	}
 }
 

@@ -13,6 +13,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/mapping"
 )
 
@@ -24,26 +25,29 @@ const (
 	green = "\x1b[32m"
 	red   = "\x1b[31m"
 	faint = "\x1b[2m"
-	plain = "\x1b[0m"
+	reset = "\x1b[0m"
 )
 
 // colours paints on a terminal, unless NO_COLOR or TERM say not to.
 func colours(w io.Writer) paint {
-	f, ok := w.(*os.File)
+	f, ok := fileOf(w)
 	if !ok || os.Getenv("NO_COLOR") != "" || os.Getenv("TERM") == "dumb" || !isTerminal(f) {
 		return func(_, text string) string { return text }
 	}
 	return painted
 }
 
-func painted(colour, text string) string { return colour + text + plain }
+func painted(colour, text string) string { return colour + text + reset }
 
-func printExplanation(w io.Writer, p paint, ev *event.Event, rules []mapping.Explanation) error {
+func printExplanation(w io.Writer, p paint, ev *event.Event, mends *admin.Mends, rules []mapping.Explanation) error {
 	fmt.Fprintf(w, "%s from %s", ev.Type, ev.Source)
 	if ev.Call != nil {
 		fmt.Fprintf(w, ", call %s", ev.Call.Status)
 	}
 	fmt.Fprintln(w)
+	if mends != nil {
+		fmt.Fprintln(w, mends)
+	}
 	brief := false // the rule before took one line
 	for _, r := range rules {
 		was := brief

@@ -47,7 +47,7 @@ func requests(ctx context.Context, setup *app.Setup, ev *event.Event, assumed st
 	var out []rehearsed
 	ctx, done := context.WithTimeout(ctx, rehearsalTime)
 	defer done()
-	for _, name := range setup.Rules.Connectors(ev) {
+	for _, name := range setup.Connects(ev) {
 		r := rehearsed{Connector: name, Assumed: assumed}
 		i := slices.IndexFunc(setup.Settings.Connectors, func(b config.Block) bool { return b.Name == name })
 		if i < 0 {
@@ -100,14 +100,16 @@ func sent(ctx context.Context, setup *app.Setup, b config.Block, ev *event.Event
 			return nil, fmt.Sprintf("it has no object %q, as objects of your own account cannot be made in it; --diff asks the CRM itself", o), nil
 		}
 	}
-	rehearse := func() store.Delivery {
+	rehearse := func(ev *event.Event) store.Delivery {
 		return deliver.Rehearse(ctx, setup.Rehearsal(b.Name, conn, false), b.Name, ev)
 	}
 	if assumed == assumeFound {
-		rehearse()
+		before := *ev
+		before.Only = nil // what mends does not make what is to be found
+		rehearse(&before)
 	}
 	s.record(true)
-	d := rehearse()
+	d := rehearse(ev)
 	s.record(false)
 	problem := ""
 	if d.State != store.Done {

@@ -86,15 +86,15 @@ func TestColoursChangeNothingElse(t *testing.T) {
 	}
 	var bare, coloured bytes.Buffer
 	ev := &event.Event{Type: event.CallEnded, Source: "telli"}
-	_ = printExplanation(&bare, colours(&bare), ev, rules)
-	_ = printExplanation(&coloured, painted, ev, rules)
+	_ = printExplanation(&bare, colours(&bare), ev, nil, rules)
+	_ = printExplanation(&coloured, painted, ev, nil, rules)
 	if strings.Contains(bare.String(), "\x1b") {
 		t.Error("colours where there is no terminal")
 	}
 	if !strings.Contains(coloured.String(), green) || !strings.Contains(coloured.String(), red) || !strings.Contains(coloured.String(), faint) {
 		t.Errorf("lacks colours: %q", coloured.String())
 	}
-	if got := strings.NewReplacer(green, "", red, "", faint, "", plain, "").Replace(coloured.String()); got != bare.String() {
+	if got := strings.NewReplacer(green, "", red, "", faint, "", reset, "").Replace(coloured.String()); got != bare.String() {
 		t.Errorf("without its colours it is\n%s\nwant\n%s", got, bare.String())
 	}
 }

@@ -42,7 +42,7 @@ CRMs: ` + strings.Join(crms, ", ") + `.`,
 		Example: "  crmsyncd init\n  crmsyncd init sales --source telli --crm hubspot --yes",
 		Args:    cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			w := wizard{in: bufio.NewReader(cmd.InOrStdin()), out: cmd.OutOrStdout(), dir: ".", yes: yes, overwrite: overwrite, choice: choice}
+			w := wizard{in: bufio.NewReader(prompt{cmd.Context(), cmd.InOrStdin()}), out: cmd.OutOrStdout(), dir: ".", yes: yes, overwrite: overwrite, choice: choice}
 			if len(args) > 0 {
 				w.dir = args[0]
 			}

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/starter"
 )
 
@@ -43,16 +44,17 @@ func (w *wizard) ask() (err error) {
 		return coded{exitUsage, err}
 	}
 	for _, q := range []struct {
+		flag      string
 		answer    *string
 		question  string
 		otherwise string
 		wrong     func(string) string // what is wrong with it; "" if nothing
 	}{
-		{&c.Country, "Which country are numbers without country code of?", "DE", wrongCountry},
-		{&c.Timezone, "Which time zone are times without one of?", "Europe/Berlin", wrongZone},
-		{&c.Owner, "Which CRM user gets calls of agents that the CRM does not know? An e-mail address, or nothing.", "", wrongAddress},
+		{"--country", &c.Country, "Which country are numbers without country code of?", "DE", wrongCountry},
+		{"--timezone", &c.Timezone, "Which time zone are times without one of?", "Europe/Berlin", wrongZone},
+		{"--owner", &c.Owner, "Which CRM user gets calls of agents that the CRM does not know? An e-mail address, or nothing.", "", wrongAddress},
 	} {
-		if *q.answer, err = w.fitting(*q.answer, q.question, q.otherwise, q.wrong); err != nil {
+		if *q.answer, err = w.fitting(q.flag, *q.answer, q.question, q.otherwise, q.wrong); err != nil {
 			return err
 		}
 	}
@@ -60,11 +62,11 @@ func (w *wizard) ask() (err error) {
 }
 
 // fitting gives what a flag says or, without one, asks until nothing is wrong.
-func (w *wizard) fitting(given, question, otherwise string, wrong func(string) string) (string, error) {
+func (w *wizard) fitting(flag, given, question, otherwise string, wrong func(string) string) (string, error) {
 	if given != "" || w.yes {
 		given = cmp.Or(given, otherwise)
 		if why := wrong(given); why != "" {
-			return "", usage("%s", why)
+			return "", usage("%s: %s", flag, why)
 		}
 		return given, nil
 	}
@@ -83,7 +85,7 @@ func (w *wizard) fitting(given, question, otherwise string, wrong func(string) s
 }
 
 func wrongCountry(s string) string {
-	if len(s) != 2 || strings.Trim(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+	if message, _ := config.CheckCountry(s); message != "" {
 		return fmt.Sprintf("%q is no country; write two capital letters, such as DE", s)
 	}
 	return ""
@@ -156,6 +158,10 @@ func (w *wizard) line(question, otherwise string) (string, error) {
 	}
 	fmt.Fprintf(w.out, "%s ", question)
 	text, err := w.in.ReadString('\n')
+	if errors.Is(err, errStopped) {
+		fmt.Fprintln(w.out)
+		return "", fmt.Errorf("%w: nothing was written", err)
+	}
 	if err != nil && (text == "" || !errors.Is(err, io.EOF)) {
 		fmt.Fprintln(w.out)
 		return "", coded{exitUnexpected, errors.New("nothing was written: the input ended")}

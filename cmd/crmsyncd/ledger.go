@@ -107,7 +107,7 @@ other. Nothing is changed. The exit code is 3 if something is damaged.`,
 			tell, clear := meter(cmd.ErrOrStderr(), "verifying")
 			damage, name, err := c.verify(cmd.Context(), args, tell)
 			clear()
-			if errors.Is(err, store.ErrCorrupt) {
+			if errors.Is(err, store.ErrCorrupt) && !errors.As(err, new(coded)) {
 				return coded{exitProblems, err}
 			}
 			if err != nil {
@@ -148,6 +148,15 @@ func (c *cli) verify(ctx context.Context, args []string, tell func(done, total i
 		return damage, path, err
 	}
 	damage, err = c.inspect(ctx, path, tell)
+	if errors.Is(err, store.ErrNotFound) {
+		var l *bolt.Ledger
+		switch l, err = openLedger(setup, bolt.Options{}); { // which knows whether there was one
+		case errors.Is(err, store.ErrNotFound):
+			err = notBegun(setup)
+		case err == nil:
+			err = errors.Join(errors.New("the ledger was being replaced; do it again"), l.Close())
+		}
+	}
 	return damage, path, err
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -79,6 +80,34 @@ func oneOf[T ~string](flag string, value T, known ...T) error {
 		hint = "it is one of " + strings.Join(names, ", ")
 	}
 	return fmt.Errorf("%s: there is no %q; %s", flag, value, hint)
+}
+
+// unknownName refuses a name that is not one of the settings' names.
+func unknownName(what, name string, names []string) error {
+	return usage("no %s %q is in the settings; %s", what, name, cmp.Or(diag.DidYouMean(name, names), "there are "+strings.Join(names, ", ")))
+}
+
+// inSettings refuses a source or a connector that the settings do not have; ""
+// is none that was named.
+func (c *cli) inSettings(source, connector string) error {
+	setup, _ := c.build()
+	if setup == nil || setup.Settings == nil {
+		return nil // whoever needs them says so
+	}
+	var sources, connectors []string
+	for _, b := range setup.Settings.Sources {
+		sources = append(sources, b.Name)
+	}
+	for _, b := range setup.Settings.Connectors {
+		connectors = append(connectors, b.Name)
+	}
+	switch {
+	case source != "" && !slices.Contains(sources, source):
+		return unknownName("source", source, sources)
+	case connector != "" && !slices.Contains(connectors, connector):
+		return unknownName("connector", connector, connectors)
+	}
+	return nil
 }
 
 func atLeastOne(limit int) error {

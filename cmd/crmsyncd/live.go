@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -35,7 +34,7 @@ func (c *cli) accounts(ctx context.Context, setup *app.Setup, only string) (list
 		list = append(list, a)
 	}
 	if only != "" && list == nil {
-		return nil, nil, done, usage("no connector %q is in the settings; %s", only, cmp.Or(diag.DidYouMean(only, names), "there are "+strings.Join(names, ", ")))
+		return nil, nil, done, unknownName("connector", only, names)
 	}
 	if !granted {
 		return list, nil, done, nil

@@ -35,7 +35,13 @@ func run(args []string) int {
 	defer stop()
 	root := newRoot()
 	root.SetArgs(args)
+	out := &stdout{file: os.Stdout}
+	root.SetOut(out)
+	shells(root)
 	err := root.ExecuteContext(admin.WithActor(ctx, me()))
+	if lost := out.lost(); lost != nil && (err == nil || errors.Is(err, errShown)) {
+		err = lost
+	}
 	if err == nil {
 		return 0
 	}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -100,7 +99,7 @@ func (p provisioner) run(ctx context.Context, missing []live.Missing, problems d
 	}
 	made := map[string]bool{}
 	if len(can) > 0 && !p.dry {
-		if err := p.agreed(len(can)); err != nil {
+		if err := p.agreed(ctx, len(can)); err != nil {
 			return err
 		}
 		made = p.create(ctx, can)
@@ -178,33 +177,28 @@ func isAre(n int) string {
 }
 
 // agreed asks on a terminal, and takes anything but yes for a no.
-func (p provisioner) agreed(n int) error {
+func (p provisioner) agreed(ctx context.Context, n int) error {
 	if p.yes {
 		return nil
 	}
 	if p.asJSON || !isTerminal(p.in) {
 		return coded{exitUsage, errors.New("there is no terminal to ask on: nothing was made; add --yes to make the fields, or --dry-run")}
 	}
-	return p.ask(n)
+	return p.ask(ctx, n)
 }
 
-func (p provisioner) ask(n int) error {
+func (p provisioner) ask(ctx context.Context, n int) error {
 	fmt.Fprintf(p.out, "Make %s now? [y/N] ", plural(n, "field"))
-	if saysYes(p.in) {
+	yes, err := saysYes(ctx, p.in)
+	switch {
+	case err != nil:
+		fmt.Fprintln(p.out)
+		return fmt.Errorf("%w: nothing was made", err)
+	case yes:
 		return nil
 	}
 	fmt.Fprintln(p.out, "Nothing was made.")
 	return coded{exitProblems, errShown}
-}
-
-// saysYes reads a line, and takes anything but yes for a no.
-func saysYes(in io.Reader) bool {
-	answer, _ := bufio.NewReader(io.LimitReader(in, 100)).ReadString('\n')
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
-		return true
-	}
-	return false
 }
 
 func isTerminal(in io.Reader) bool {

@@ -14,7 +14,7 @@ func TestProvisionTakesAnythingButYesForNo(t *testing.T) {
 	t.Parallel()
 	for answer, want := range map[string]bool{"y\n": true, "YES\n": true, " yes \n": true, "\n": false, "": false, "n\n": false, "yep\n": false} {
 		var out bytes.Buffer
-		err := provisioner{in: strings.NewReader(answer), out: &out}.ask(2)
+		err := provisioner{in: strings.NewReader(answer), out: &out}.ask(t.Context(), 2)
 		if (err == nil) != want || !strings.Contains(out.String(), "Make 2 fields now? [y/N] ") {
 			t.Errorf("to %q: %v, %s", answer, err, out.String())
 		}

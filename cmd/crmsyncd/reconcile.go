@@ -35,6 +35,9 @@ With reconcile.schedule in the settings the daemon does this by itself.`,
 			if o.Source != "" && o.Connector != "" {
 				return usage("say --source or --connector, or neither for all")
 			}
+			if err := c.inSettings(o.Source, o.Connector); err != nil {
+				return err
+			}
 			return c.withReconciler(cmd.Context(), o, func(r admin.Reconciler) error { return runReconcile(cmd, r, o, asJSON) })
 		},
 	}
@@ -121,6 +124,9 @@ func nameOf(r store.Run) string { return r.Source + r.Connector }
 func describeRun(r store.Run) string {
 	var s strings.Builder
 	fmt.Fprintf(&s, "%s: ", nameOf(r))
+	if r.State == store.RunFailed {
+		s.WriteString("failed, ")
+	}
 	if r.Source != "" && r.Note == "" || r.Brought > 0 {
 		fmt.Fprintf(&s, "%s brought in, ", plural(r.Brought, "missed event"))
 	}
@@ -137,7 +143,11 @@ func describeRun(r store.Run) string {
 			fmt.Fprintf(&s, ", %d %s", n.n, n.what)
 		}
 	}
-	fmt.Fprintf(&s, " (run %d, %s, %v)", r.ID, plural(r.Requests, "request"), r.EndedAt.Sub(r.BeganAt).Round(100*time.Millisecond))
+	kind := "run"
+	if r.DryRun {
+		kind = "dry run"
+	}
+	fmt.Fprintf(&s, " (%s %d, %s, %v)", kind, r.ID, plural(r.Requests, "request"), r.EndedAt.Sub(r.BeganAt).Round(100*time.Millisecond))
 	if r.Note != "" && r.State != store.RunFailed {
 		fmt.Fprintf(&s, "\n  %s", r.Note)
 	}
@@ -156,7 +166,10 @@ type runLine struct {
 
 	mu    sync.Mutex
 	step  admin.ReconcileStep // the last one
+	since time.Time           // when it came further last
 	drawn bool
+	told  admin.ReconcileStep // as it was when a line was written last
+	wrote time.Time           // when that was
 	last  time.Time
 }
 
@@ -189,22 +202,30 @@ func (l *runLine) clear() {
 	}
 }
 
-// again writes a line for who has seen none since the last.
+// again writes a line where something else goes on than in the last one, or
+// nothing was written for long.
 func (l *runLine) again() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	switch name := nameOf(l.step.Run); {
-	case l.live:
-	case name == "":
-		fmt.Fprintln(l.out, "reconcile: reading the ledger")
-	default:
-		fmt.Fprintf(l.out, "reconcile: %s: %s\n", name, howFar(l.step))
+	name, now := nameOf(l.step.Run), time.Now()
+	changed := l.wrote.IsZero() || name != nameOf(l.told.Run) || l.step.Waiting != "" && l.step.Waiting != l.told.Waiting
+	if l.live || !changed && now.Sub(l.wrote) < quietFor {
+		return
 	}
+	l.told, l.wrote = l.step, now
+	if name == "" {
+		fmt.Fprintln(l.out, "reconcile: it has not begun yet")
+		return
+	}
+	fmt.Fprintf(l.out, "reconcile: %s: %s\n", name, howFar(l.step, l.since, now))
 }
 
 func (l *runLine) show(s admin.ReconcileStep) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.since.IsZero() || nameOf(s.Run) != nameOf(l.step.Run) || s.Done != l.step.Done || s.Compared != l.step.Compared || s.Brought != l.step.Brought {
+		l.since = time.Now()
+	}
 	l.step = s
 	if !l.live || s.Waiting == "" && time.Since(l.last) < 100*time.Millisecond {
 		return
@@ -216,14 +237,21 @@ func (l *runLine) show(s admin.ReconcileStep) {
 		full := min(width, s.Done*width/s.Total)
 		fmt.Fprintf(l.out, "[%s%s] %3d%% ", strings.Repeat("#", full), strings.Repeat(".", width-full), min(100, s.Done*100/s.Total))
 	}
-	fmt.Fprint(l.out, howFar(s))
+	fmt.Fprint(l.out, howFar(s, l.since, l.last))
 }
 
-// howFar says what a run has done so far, and what it waits for.
-func howFar(s admin.ReconcileStep) string {
+// slowAnswer is from when on it is told that an answer is waited for.
+const slowAnswer = 3 * time.Second
+
+// howFar says what a run has done so far, and what it waits for, where it came
+// further last at since.
+func howFar(s admin.ReconcileStep, since, now time.Time) string {
 	text := fmt.Sprintf("%d compared, %d mended, %s", s.Compared, s.Mended, plural(s.Requests, "request"))
-	if s.Waiting != "" {
-		text += "; waits: " + s.Waiting
+	switch at := since.Local().Format(time.TimeOnly); {
+	case s.Waiting != "":
+		text += "; waits since " + at + ": " + s.Waiting
+	case s.Asks && now.Sub(since) >= slowAnswer:
+		text += "; waits since " + at + " for its answer"
 	}
 	return text
 }

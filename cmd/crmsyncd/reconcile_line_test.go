@@ -17,13 +17,28 @@ func TestRunLine(t *testing.T) {
 		var out strings.Builder
 		l := &runLine{out: &out}
 		over := l.tell(5 * time.Second)
-		time.Sleep(6 * time.Second)
-		step := admin.ReconcileStep{Run: store.Run{Connector: "hubspot"}, Waiting: "no answer in time"}
-		step.Compared, step.Requests = 3, 1
+		time.Sleep(121 * time.Second) // in which a daemon might not have begun
+		clock := func() string { return time.Now().Local().Format(time.TimeOnly) }
+		asked := clock()
+		step := admin.ReconcileStep{Run: store.Run{Connector: "hubspot"}, Asks: true}
+		step.Requests = 1
 		l.show(step)
-		time.Sleep(10 * time.Second)
+		time.Sleep(8 * time.Second)
+		for n := range 9 { // refused again and again
+			step.Waiting, step.Requests = "answered 503", 2+n
+			l.show(step)
+			time.Sleep(10 * time.Second)
+		}
+		step.Waiting, step.Asks, step.Compared = "", false, 3
+		l.show(step)
+		time.Sleep(30 * time.Second)
 		over()
-		want := "reconcile: reading the ledger\n" + strings.Repeat("reconcile: hubspot: 3 compared, 0 mended, 1 request; waits: no answer in time\n", 2)
+		want := strings.Repeat("reconcile: it has not begun yet\n", 4) +
+			"reconcile: hubspot: 0 compared, 0 mended, 1 request; waits since " + asked + " for its answer\n"
+		for _, requests := range []string{"2", "5", "8"} {
+			want += "reconcile: hubspot: 0 compared, 0 mended, " + requests + " requests; waits since " + asked + ": answered 503\n"
+		}
+		want += "reconcile: hubspot: 3 compared, 0 mended, 10 requests\n"
 		if out.String() != want {
 			t.Errorf("got:\n%s\nwant:\n%s", out.String(), want)
 		}

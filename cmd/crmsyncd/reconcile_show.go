@@ -115,6 +115,9 @@ func (c *cli) reconcileShow() *cobra.Command {
 
 func printReport(w io.Writer, r admin.RunReport) error {
 	fmt.Fprintf(w, "%s\n  began %s by %s, %s\n", describeRun(r.Run), r.BeganAt.Local().Format("2006-01-02 15:04:05"), r.Trigger, r.State)
+	if r.DryRun {
+		fmt.Fprintln(w, "  a dry run: nothing was changed")
+	}
 	if r.Resumed > 0 {
 		fmt.Fprintf(w, "  it was cut off %s and went on\n", plural(r.Resumed, "time"))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -50,7 +51,7 @@ func TestProgressOfReconcile(t *testing.T) {
 	line := &runLine{out: &screen, live: true}
 	line.show(step)
 	line.clear()
-	want := "\r\x1b[Khubspot [############............]  50% 500 compared, 3 mended, 5 requests; waits: live deliveries go first\r\x1b[K"
+	want := "\r\x1b[Khubspot [############............]  50% 500 compared, 3 mended, 5 requests; waits since " + line.since.Format(time.TimeOnly) + ": live deliveries go first\r\x1b[K"
 	if got := screen.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
@@ -97,5 +98,17 @@ func TestADryRunPrintsWhatItWouldDo(t *testing.T) {
 		if n := strings.Count(out.String(), "to be mended"); n != c.want || strings.Contains(out.String(), "and 2 more: crmsyncd reconcile show 7") != c.dry {
 			t.Errorf("dry run %v: %d findings, want %d, in\n%s", c.dry, n, c.want, out.String())
 		}
+	}
+}
+
+func TestARunThatFailedAndADryRunSaySo(t *testing.T) {
+	t.Parallel()
+	failed := describeRun(store.Run{ID: 3, Connector: "hubspot", State: store.RunFailed, Note: "answered 503"})
+	if want := "hubspot: failed, 0 contacts compared, 0 agreed (run 3, 0 requests, 0s)"; failed != want {
+		t.Errorf("got %q, want %q", failed, want)
+	}
+	var out bytes.Buffer
+	if err := printReport(&out, admin.RunReport{Run: store.Run{ID: 4, Connector: "hubspot", State: store.RunDone, DryRun: true}}); err != nil || !strings.Contains(out.String(), "(dry run 4, ") || !strings.Contains(out.String(), "a dry run: nothing was changed") {
+		t.Errorf("got %s, %v", out.String(), err)
 	}
 }

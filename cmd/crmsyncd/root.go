@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
@@ -45,7 +46,7 @@ func newRoot() *cobra.Command {
 		RunE:                       func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.PersistentFlags().StringVar(&c.config, "config", "", "settings file (default ./config.yaml, then "+systemConfig+")")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return coded{exitUsage, flagError(err)} })
 	root.AddCommand(
 		c.serve(), newInit(), c.check(), c.explain(), c.diff(), c.test(), c.send(), c.events(), c.deliveries(), c.status(), c.doctor(), c.auth(), c.provision(), c.backfill(), c.reconcile(), c.ledger(), c.audit(), c.erase(),
 		newSandbox(), newDemo(), newFunctions(), c.schema(), newVersion(), newMan(),
@@ -72,6 +73,48 @@ func usageErrors(cmd *cobra.Command) {
 	for _, sub := range cmd.Commands() {
 		usageErrors(sub)
 	}
+}
+
+// flagError says in our words what is wrong with a flag's value: the library
+// quotes Go.
+func flagError(err error) error {
+	wrong, ok := errors.AsType[*pflag.InvalidValueError](err)
+	if !ok {
+		return err
+	}
+	wants := "another value"
+	switch wrong.GetFlag().Value.Type() {
+	case "int", "uint64":
+		wants = "a whole number"
+	case "float64":
+		wants = "a number"
+	case "bool":
+		wants = "true or false"
+	case "duration":
+		wants = "a length of time such as 30s, 5m or 2h"
+	}
+	return fmt.Errorf("--%s wants %s, not %q", wrong.GetFlag().Name, wants, wrong.GetValue())
+}
+
+// shells makes the command for completion refuse a shell that it does not know,
+// where the library shows its help.
+func shells(root *cobra.Command) {
+	root.InitDefaultCompletionCmd()
+	cmd, _, err := root.Find([]string{"completion"})
+	if err != nil {
+		return
+	}
+	var names []string
+	for _, sub := range cmd.Commands() {
+		names = append(names, sub.Name())
+	}
+	cmd.Args = func(_ *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("there is no completion for %q; the shells are %s", args[0], strings.Join(names, ", "))
+		}
+		return nil
+	}
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 }
 
 // path is the settings file in use.
@@ -119,7 +162,7 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 	case errors.Is(err, store.ErrLocked):
 		return nil, nil, coded{exitUnreachable, fmt.Errorf("a daemon has the ledger open but does not answer at %s; is admin: the same in its settings?", setup.Settings.Admin)}
 	case errors.Is(err, store.ErrNotFound):
-		return nil, nil, coded{exitUnreachable, fmt.Errorf("no daemon answers at %s, and there is no ledger in %s; start it with crmsyncd serve", setup.Settings.Admin, setup.Settings.DataDir)}
+		return nil, nil, notBegun(setup)
 	case err != nil:
 		return nil, nil, err
 	}
@@ -130,6 +173,11 @@ func (c *cli) operations(ctx context.Context) (ops admin.Operations, done func()
 	return desk, func() error { end(); return ledger.Close() }, nil
 }
 
+// notBegun is the error where there never was a ledger.
+func notBegun(setup *app.Setup) error {
+	return coded{exitUnreachable, fmt.Errorf("no daemon answers at %s, and there is no ledger in %s; start it with crmsyncd serve", setup.Settings.Admin, setup.Settings.DataDir)}
+}
+
 // openLedger opens the ledger of settings whose daemon does not run.
 func openLedger(setup *app.Setup, o bolt.Options) (*bolt.Ledger, error) {
 	keys, err := setup.Keys()
@@ -138,7 +186,7 @@ func openLedger(setup *app.Setup, o bolt.Options) (*bolt.Ledger, error) {
 	}
 	o.Path, o.Keys, o.Log = filepath.Join(setup.Settings.DataDir, app.LedgerFile), keys, quiet()
 	ledger, err := bolt.Open(o)
-	if errors.Is(err, store.ErrKey) {
+	if errors.Is(err, store.ErrKey) || errors.Is(err, store.ErrCorrupt) { // also one that is gone
 		err = coded{exitPerson, err}
 	}
 	return ledger, err

@@ -80,7 +80,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup:         setUpScript,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "fault": scriptFault, "person": scriptPerson, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "reload": scriptReload, "get": scriptGet, "consent": scriptConsent, "vendor": scriptVendor, "asked": scriptAsked,
+			"ready": scriptReady, "settled": scriptSettled, "hook": scriptHook, "records": scriptRecords, "posts": scriptPosts, "fault": scriptFault, "person": scriptPerson, "edit": scriptEdit, "waitstatus": scriptStatus, "exits": scriptExits, "signal": scriptSignal, "reload": scriptReload, "get": scriptGet, "consent": scriptConsent, "vendor": scriptVendor, "asked": scriptAsked,
 		},
 	})
 }

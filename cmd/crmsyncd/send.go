@@ -36,6 +36,12 @@ sent; --list names them.`,
 		Example: "  crmsyncd send --source telli --sample call_completed\n  crmsyncd send --source telli --file payload.json --id msg_1",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if file != "" && sample != "" {
+				return usage("one payload at a time: --file or --sample")
+			}
+			if times < 1 {
+				return usage("--times wants 1 or more")
+			}
 			build := c.buildStrict
 			if list { // which needs no secrets
 				build = c.build
@@ -43,6 +49,9 @@ sent; --list names them.`,
 			setup, problems := build()
 			if setup == nil || len(setup.Sources) == 0 {
 				return problems
+			}
+			if b := slices.ContainsFunc(setup.Settings.Sources, func(b config.Block) bool { return b.Name == source }); b && setup.Sources[source] == nil {
+				return problems // it is there, and cannot be built
 			}
 			name, src, err := chooseSource(setup.Sources, source)
 			if err != nil {

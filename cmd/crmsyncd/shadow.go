@@ -51,6 +51,16 @@ func printChanges(w io.Writer, indent string, changes []store.Change, values boo
 	tw.Flush()
 }
 
+// maskRecords masks what records have and would be given.
+func maskRecords(list []store.Record) {
+	for _, r := range list {
+		for i := range r.Changes {
+			c := &r.Changes[i]
+			c.Before, c.After = masked(c.Before), masked(c.After)
+		}
+	}
+}
+
 func masked(s string) string {
 	if s == "" {
 		return ""

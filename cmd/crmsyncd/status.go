@@ -84,7 +84,11 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) error {
 	fmt.Fprintln(w)
 	if len(s.Sources) > 0 {
 		tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(tw, "SOURCE\tTYPE\tLAST WEBHOOK\tLAST HOUR\tRECONCILED")
+		counted := "LAST HOUR"
+		if since := s.CountedSince(now); !since.IsZero() {
+			counted = "SINCE " + since.Local().Format("15:04")
+		}
+		fmt.Fprintf(tw, "SOURCE\tTYPE\tLAST WEBHOOK\t%s\tRECONCILED\n", counted)
 		for _, x := range s.Sources {
 			fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\n", x.Name, x.Type, ago(x.LastWebhook, now), hourly(x.LastHour), reconciledAt(x.LastReconcile, now))
 		}
@@ -102,7 +106,7 @@ func printStatus(w io.Writer, s admin.Status, now time.Time) error {
 		if says := shadowWords(c); says != "" {
 			reason = strings.TrimSuffix(says+"; "+reason, "; ")
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\n", c.Name, c.State, c.Waiting, strings.TrimSuffix(ago(c.OldestWaiting, now), " ago"), c.Done, c.Dead, left(c.Limits), reconciledAt(c.LastReconcile, now), reason)
+		fmt.Fprintf(tw, "%s\t%s\t%d\t%s\t%d\t%d\t%s\t%s\t%s\n", c.Name, c.State, c.Waiting, strings.TrimSuffix(ago(c.OldestWaiting, now), " ago"), c.Done, c.Dead, left(c.Limits), reconciledAt(c.LastReconcile, now), visible(reason))
 	}
 	return tw.Flush()
 }

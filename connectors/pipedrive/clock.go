@@ -21,8 +21,8 @@ func (c *Connector) zone() *time.Location {
 // encodeClock writes a time of day: of due_time in UTC, of custom fields in the
 // zone of the settings, as their days are.
 func (c *Connector) encodeClock(f connectors.Field, v connectors.Value) (any, bool, *connectors.Error) {
-	s := plain(v)
-	if s == "" {
+	s, text := connectors.AsText(v, time.UTC)
+	if text && strings.TrimSpace(s) == "" {
 		return nil, true, nil
 	}
 	t, ok := clockOf(s)

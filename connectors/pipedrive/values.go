@@ -36,7 +36,7 @@ func (c *Connector) encode(ctx context.Context, f connectors.Field, v connectors
 		wire, err = encodeRecording(f, v)
 		return wire, "", false, err
 	case "monetary":
-		wire, err = encodeMoney(f, v)
+		wire, err = c.encodeMoney(f, v)
 		return wire, "", false, err
 	}
 	made, err := c.coercion.Coerce(f, v)
@@ -130,9 +130,9 @@ func plain(v connectors.Value) string {
 }
 
 func encodeReference(f connectors.Field, v connectors.Value) (any, bool, *connectors.Error) {
-	s := plain(v)
-	switch {
-	case s == "":
+	s, ok := connectors.AsText(v, time.UTC)
+	switch s = strings.TrimSpace(s); {
+	case s == "" && ok:
 		return nil, true, nil
 	case f.Native == "lead" && uuid.MatchString(s):
 		return s, false, nil
@@ -145,11 +145,10 @@ func encodeReference(f connectors.Field, v connectors.Value) (any, bool, *connec
 func digits(s string) bool { return s != "" && len(s) <= 18 && strings.Trim(s, "0123456789") == "" }
 
 // encodeMoney wants the currency as well, as Pipedrive does.
-func encodeMoney(f connectors.Field, v connectors.Value) (any, *connectors.Error) {
-	amount, currency, _ := strings.Cut(plain(v), " ")
-	n, ok := connectors.AsNumber(amount)
-	if currency = strings.ToUpper(strings.TrimSpace(currency)); !ok || len(currency) != 3 {
-		return nil, connectors.Wrong(f, v, "an amount and a currency such as 12.50 EUR")
+func (c *Connector) encodeMoney(f connectors.Field, v connectors.Value) (any, *connectors.Error) {
+	n, currency, err := c.coercion.Money(f, v)
+	if err != nil {
+		return nil, err
 	}
 	if custom(f) {
 		return map[string]any{"value": n, "currency": currency}, nil

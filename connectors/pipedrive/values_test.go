@@ -1,6 +1,7 @@
 package pipedrive_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
@@ -92,5 +93,59 @@ func TestAWordThatIsNoOptionIsToldWithTheLabels(t *testing.T) {
 	}
 	if e := d.write(connectors.Change{Object: "persons", Fields: fields{"name": "N", "Telli status": "99"}})[0].Err; e == nil || strings.Contains(e.Message, "did you mean") {
 		t.Errorf("got %v, want no id taken for a likely word", e)
+	}
+}
+
+func TestMoneyIsReadAsANumberFieldReadsIt(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sandbox.Options{})
+	d.Connector = connect(t, d.url, connectors.Options{Country: "DE"})
+	for in, want := range map[string]string{
+		"1.234 EUR": "1234 EUR", "1.234 €": "1234 EUR", "€ 1.234": "1234 EUR", "EUR 1.234,50": "1234.50 EUR", "1.234,50€": "1234.50 EUR",
+		"1 234,50 EUR": "1234.50 EUR", "1,234 EUR": "1.234 EUR", "12.50 chf": "12.50 CHF", "$5": "",
+	} {
+		r := d.write(connectors.Change{Object: "persons", Fields: fields{"name": "N", "Score": in, "Budget": in}})[0]
+		if want == "" {
+			if r.Err == nil || r.Err.Code != connectors.CodeValue || r.Err.Field != "Budget" {
+				t.Errorf("%s: got %v, want it refused", in, r.Err)
+			}
+			continue
+		}
+		number, currency, _ := strings.Cut(want, " ")
+		if r.Err != nil {
+			t.Errorf("%s: %v", in, r.Err)
+			continue
+		}
+		held, err := json.Marshal(d.s.Records("pipedrive", "persons"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if money := `{"currency":"` + currency + `","value":` + number + `}`; !strings.Contains(string(held), money) || d.record("persons", r.ID).Fields["Score"] != json.Number(number) {
+			t.Errorf("%s: the number field has %v, and Pipedrive %s; want %s", in, d.record("persons", r.ID).Fields["Score"], held, want)
+		}
+	}
+}
+
+func TestAGroupIsRefusedByEveryField(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sandbox.Options{})
+	for object, names := range map[string][]string{
+		"persons":    {"job_title", "email", "phone", "Telli status", "Interests", "Second phone", "Score", "Remarks", "Account manager", "Budget", "Call window", "Telli reached at", "owner_id", "org_id"},
+		"activities": {"due_time", "due_date", "duration", "note", "deal_id", "lead_id"},
+		"callLogs":   {"recording", "to_phone_number"},
+	} {
+		for _, name := range names {
+			given := fields{"name": "N"}
+			if object == "activities" {
+				given = fields{"subject": "N", "type": "call"}
+			} else if object == "callLogs" {
+				given = fields{"to_phone_number": "+493012345678", "outcome": "connected", "start_time": time.Now(), "end_time": time.Now()}
+			}
+			given[name] = map[string]any{"a": 1}
+			e := d.write(connectors.Change{Object: object, Fields: given})[0].Err
+			if e == nil || e.Kind != connectors.Invalid || e.Field != name || !strings.Contains(e.Message, "is a group of values, but this field wants") {
+				t.Errorf("%s of %s: got %v, want it refused as a group", name, object, e)
+			}
+		}
 	}
 }

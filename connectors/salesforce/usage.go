@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/httpx"
 )
 
 const (
@@ -99,12 +100,11 @@ func (u *usage) turn(now time.Time) (time.Duration, *connectors.Error) {
 }
 
 func sleep(ctx context.Context, d time.Duration) *connectors.Error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
+	switch {
+	case httpx.Pause(ctx, d):
 		return nil
-	case <-ctx.Done():
+	case ctx.Err() != nil:
 		return connectors.AsError(ctx.Err())
 	}
+	return &connectors.Error{Kind: connectors.Transient, Message: "not sent, as crmsyncd stops"}
 }

@@ -48,6 +48,12 @@ func NewAccess(users map[string]User, named func(host string) bool) *Access {
 	return a
 }
 
+// shows reports whether a request shows something for a token.
+func shows(r *http.Request) bool {
+	kind, token, _ := strings.Cut(strings.TrimSpace(r.Header.Get("Authorization")), " ")
+	return kind != "" && (!strings.EqualFold(kind, "Bearer") || strings.TrimSpace(token) != "")
+}
+
 // user is whose token a request shows. Finding a hash takes a time that tells
 // nothing of the token.
 func (a *Access) user(r *http.Request) (u User, ok bool) {

@@ -24,6 +24,7 @@ func ask(t *testing.T, h http.Handler, method, path, token, host, from string) *
 	t.Helper()
 	r := httptest.NewRequest(method, "https://127.0.0.1:8788"+path, strings.NewReader(`{"ids":[]}`))
 	r.Host, r.RemoteAddr = host, from
+	r.Header.Set("Content-Type", "application/json")
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -56,7 +57,7 @@ func TestEveryRouteTakesTheRoleThatItNeeds(t *testing.T) {
 				t.Errorf("%s as %s: refused is %v", path, u.Name, refused)
 			}
 		}
-		if code := ask(t, h, method, at, "", "localhost", "192.0.2.9:1").Code; code != http.StatusUnauthorized && code != http.StatusTooManyRequests {
+		if code := ask(t, h, method, at, "", "localhost", "192.0.2.9:1").Code; code != http.StatusUnauthorized {
 			t.Errorf("%s without a token: %d, want 401", path, code)
 		}
 	}
@@ -67,16 +68,34 @@ func TestWhoGuessesTokensIsKeptWaiting(t *testing.T) {
 	access := admin.NewAccess(tokens, nil)
 	h := admin.HandlerFor(&desk{}, nil, nil, func() *admin.Access { return access })
 	code := func(token, from string) int { return ask(t, h, "GET", "/healthz", token, "localhost", from).Code }
+	for range 30 { // no token is no guess
+		if got := code("", "[2001:db8::1]:1"); got != http.StatusUnauthorized {
+			t.Fatalf("without a token: %d, want 401", got)
+		}
+	}
 	for i := range 10 {
 		if got := code("wrong", "[2001:db8::1]:1"); got != http.StatusUnauthorized {
 			t.Fatalf("try %d: %d, want 401", i, got)
 		}
 	}
-	if got := code("operate-token-0123456789", "[2001:db8::2]:1"); got != http.StatusTooManyRequests {
-		t.Errorf("a right token after ten wrong ones of the same network: %d, want 429", got)
+	for token, want := range map[string]int{"wrong": http.StatusTooManyRequests, "": http.StatusUnauthorized, "operate-token-0123456789": http.StatusOK} {
+		if got := code(token, "[2001:db8::2]:1"); got != want {
+			t.Errorf("token %q after ten wrong ones of the same network: %d, want %d", token, got, want)
+		}
 	}
-	if got := code("operate-token-0123456789", "192.0.2.1:1"); got != http.StatusOK {
-		t.Errorf("from elsewhere: %d, want 200", got)
+	if got := code("wrong", "192.0.2.1:1"); got != http.StatusUnauthorized {
+		t.Errorf("a wrong one from elsewhere: %d, want 401", got)
+	}
+}
+
+func TestAWrongTokenIsCalledWrongAndNotMissing(t *testing.T) {
+	t.Parallel()
+	access := admin.NewAccess(tokens, nil)
+	h := admin.HandlerFor(&desk{}, nil, nil, func() *admin.Access { return access })
+	for token, want := range map[string]string{"wrong": "that of no user", "": "is needed", " ": "is needed"} {
+		if got := ask(t, h, "GET", "/api/status", token, "localhost", "192.0.2.1:1").Body.String(); !strings.Contains(got, want) || !strings.Contains(got, "CRMSYNCD_ADMIN_TOKEN") {
+			t.Errorf("token %q: %s, want it to say %q", token, got, want)
+		}
 	}
 }
 

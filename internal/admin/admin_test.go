@@ -148,10 +148,26 @@ func TestHandler(t *testing.T) {
 		{"ready", "GET", "/readyz", "", nil, desk{status: admin.Status{Ready: true}}, 200},
 		{"alive even when not ready", "GET", "/healthz", "", nil, desk{err: errors.New("x")}, 200},
 		{"elsewhere", "GET", "/", "", nil, desk{}, 404},
+		{"elsewhere below the API", "GET", "/api/nope", "", nil, desk{}, 404},
+		{"a path with dots", "GET", "/api/../healthz", "", nil, desk{}, 404},
+		{"a path with dots at its end", "GET", "/api/events/..", "", nil, desk{}, 404},
+		{"a path with two slashes", "GET", "//healthz", "", nil, desk{}, 404},
+		{"two slashes", "GET", "//", "", nil, desk{}, 404},
+		{"a state that is none", "GET", "/api/events?state=bogus", "", nil, desk{}, 400},
+		{"a state that no delivery has", "GET", "/api/deliveries?state=quarantined", "", nil, desk{}, 400},
+		{"a type that is none", "GET", "/api/events?type=call.exploded", "", nil, desk{}, 400},
+		{"a key that is none", "POST", "/api/deliveries/retry", `{"ids":[],"all":true}`, nil, desk{}, 400},
+		{"two orders in one", "POST", "/api/deliveries/retry", `{"ids":[]}{"ids":["evt_1.x"]}`, nil, desk{}, 400},
+		{"an order as text", "POST", "/api/deliveries/retry", `{"ids":["evt_1.x"]}`, map[string]string{"Content-Type": "text/plain"}, desk{}, 415},
+		{"an order as a form", "POST", "/api/deliveries/retry", `{"ids":["evt_1.x"]}`, map[string]string{"Content-Type": "application/x-www-form-urlencoded"}, desk{}, 415},
+		{"an order as nothing", "POST", "/api/deliveries/retry", `{"ids":["evt_1.x"]}`, map[string]string{"Content-Type": ""}, desk{}, 415},
+		{"an order that another site's page refers to", "POST", "/api/deliveries/retry", `{"ids":["evt_1.x"]}`, map[string]string{"Referer": "https://evil.test/page"}, desk{}, 403},
+		{"an order that no page refers to", "POST", "/api/deliveries/retry", `{"ids":["evt_1.x"]}`, map[string]string{"Referer": "::"}, desk{}, 403},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			r := httptest.NewRequest(c.method, "http://127.0.0.1:8788"+c.path, strings.NewReader(c.body))
+			r.Header.Set("Content-Type", "application/json")
 			for k, v := range c.header {
 				r.Header.Set(k, v)
 			}
@@ -162,6 +178,9 @@ func TestHandler(t *testing.T) {
 			admin.Handler(&c.desk, nil).ServeHTTP(w, r)
 			if w.Code != c.want {
 				t.Errorf("%s %s = %d %s, want %d", c.method, c.path, w.Code, w.Body, c.want)
+			}
+			if w.Code >= 400 && w.Code != 503 && !strings.HasPrefix(w.Body.String(), `{"error":`) || w.Header().Get("Location") != "" {
+				t.Errorf("%s %s is answered %q, want an error as JSON and no redirect", c.method, c.path, w.Body)
 			}
 			if len(c.desk.asked) > 0 {
 				t.Errorf("the desk was asked %v", c.desk.asked)

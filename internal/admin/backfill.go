@@ -81,7 +81,7 @@ func (d *Desk) Backfill(ctx context.Context, source string, o BackfillOrder, tel
 		delete(d.filling, source)
 		d.mu.Unlock()
 	}()
-	if !o.DryRun {
+	if !o.DryRun && d.serves(source, "") {
 		a := store.Audit{Who: actorOf(ctx), What: "backfill", On: []string{source}, Note: "from " + o.From.UTC().Format(time.RFC3339) + " until " + o.Until.UTC().Format(time.RFC3339)}
 		if err := d.Ledger.KeepAudit(ctx, a); err != nil {
 			return BackfillProgress{}, err
@@ -113,8 +113,7 @@ func (h *handler) backfill(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	var o BackfillOrder
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&o); err != nil {
-		fail(w, http.StatusBadRequest, `the body must be {"from": …, "until": …}`)
+	if !readOrder(w, r, &o, `{"from": …, "until": …}`) {
 		return
 	}
 	say := saying(w)
@@ -162,6 +161,9 @@ func refusedBy(resp *http.Response) error {
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
 	if json.Unmarshal(body, &problem) != nil || problem.Error == "" {
 		return fmt.Errorf("the admin address answered %s; does another program listen there?", resp.Status)
+	}
+	if problem.Error == noPath {
+		return errors.New("the daemon cannot be asked that; is it of another version than the command?")
 	}
 	if resp.StatusCode == http.StatusNotFound {
 		// The daemon's error ends as every such error does: said once is enough.

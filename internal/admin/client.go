@@ -77,6 +77,7 @@ func (c *Client) Events(ctx context.Context, f store.EventFilter) (list []Event,
 	set(q, "state", string(f.State))
 	set(q, "source", f.Source)
 	set(q, "type", string(f.Type))
+	set(q, "origin", string(f.Origin))
 	if !f.Since.IsZero() {
 		q.Set("since", f.Since.Format(time.RFC3339Nano))
 	}

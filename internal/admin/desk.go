@@ -10,6 +10,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,7 +36,7 @@ type Operations interface {
 }
 
 // Event is an event with what became of it. Its JSON has the keys of the
-// common model and state, problem, delivery_id and deliveries.
+// common model and state, problem, delivery_id, trace_id, mends and deliveries.
 type Event struct {
 	event.Event
 	State      store.State `json:"state"`
@@ -43,6 +44,7 @@ type Event struct {
 	Discarded  string      `json:"discarded,omitempty"` // why a person set it aside
 	DeliveryID string      `json:"delivery_id,omitempty"`
 	TraceID    string      `json:"trace_id"` // of its webhook, else of its own
+	Mends      *Mends      `json:"mends,omitempty"`
 	Deliveries []Delivery  `json:"deliveries"`
 }
 
@@ -54,7 +56,7 @@ type Delivery struct {
 	Source     string         `json:"source"`
 	Connector  string         `json:"connector"`
 	State      store.State    `json:"state"`
-	Attempts   int            `json:"attempts"`
+	Attempts   int            `json:"attempts"` // failures of its own after which it was to be tried again; see Tries
 	Due        time.Time      `json:"due,omitzero"`
 	Kind       string         `json:"kind,omitempty"`
 	Reason     string         `json:"reason,omitempty"`
@@ -62,6 +64,17 @@ type Delivery struct {
 	OccurredAt time.Time      `json:"occurred_at,omitzero"`
 	CreatedAt  time.Time      `json:"created_at,omitzero"`
 	UpdatedAt  time.Time      `json:"updated_at,omitzero"`
+}
+
+// Tries is how often it was tried, but for tries that an outage of the CRM or its
+// limits ended: Attempts, and the one that made it done or dead.
+func (d Delivery) Tries() int {
+	switch {
+	case d.State == store.Done && len(d.Records) > 0,
+		d.State == store.Dead && !strings.HasPrefix(d.Reason, fmt.Sprintf("given up after %d attempts: ", d.Attempts)):
+		return d.Attempts + 1
+	}
+	return d.Attempts
 }
 
 // Status is how the daemon fares.
@@ -96,6 +109,15 @@ type Status struct {
 
 	Secure       bool          `json:"secure,omitempty"` // webhooks are taken over TLS
 	Certificates []Certificate `json:"certificates,omitempty"`
+}
+
+// CountedSince is the daemon's start where that is less than an hour ago: what a
+// LastHour holds is since then. Zero: it holds a whole hour.
+func (s Status) CountedSince(now time.Time) time.Time {
+	if !s.Running || now.Sub(s.StartedAt) >= time.Hour {
+		return time.Time{}
+	}
+	return s.StartedAt
 }
 
 // Certificate is that of a port.
@@ -226,6 +248,19 @@ func (d *Desk) Status(ctx context.Context) (Status, error) {
 	return s, nil
 }
 
+// serves reports whether the daemon has a source or connector of that name, so
+// that an order for one that is misspelt leaves no entry in the audit trail.
+// Where no daemon runs it is not known, and true.
+func (d *Desk) serves(source, connector string) bool {
+	var s Status
+	if d.Fill != nil {
+		d.Fill(&s)
+	}
+	return !s.Running ||
+		(source == "" || slices.ContainsFunc(s.Sources, func(x Source) bool { return x.Name == source })) &&
+			(connector == "" || slices.ContainsFunc(s.Connectors, func(x Connector) bool { return x.Name == connector }))
+}
+
 // Events implements Operations; the raw payloads are left out.
 func (d *Desk) Events(ctx context.Context, f store.EventFilter) ([]Event, error) {
 	views, err := d.Ledger.Events(ctx, f)
@@ -253,6 +288,7 @@ func (d *Desk) view(v store.View) Event {
 	e := Event{State: v.State, Problem: v.Event.Problem, Discarded: v.Event.Discarded, DeliveryID: v.Event.DeliveryID, TraceID: v.Event.InTrace().String(), Deliveries: make([]Delivery, len(v.Deliveries))}
 	if ev, err := d.Parse(v.Event); err == nil {
 		e.Event = *ev
+		e.mends(v.Event)
 	} else {
 		e.Event = event.Event{ID: v.Event.ID(), Type: v.Event.Type, Source: v.Event.Source, Vendor: v.Event.Vendor, OccurredAt: v.Event.OccurredAt, ReceivedAt: v.Event.ReceivedAt, Origin: v.Event.Origin}
 	}
@@ -309,6 +345,9 @@ func (d *Desk) Retry(ctx context.Context, ids []store.DeliveryID) error {
 
 // Discard implements Operations.
 func (d *Desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
+	if err := CheckReason(reason); err != nil {
+		return err
+	}
 	return d.then(d.Ledger.Discard(audit(ctx, "deliveries discard", reason, names(ids)), ids, reason))
 }
 

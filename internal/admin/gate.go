@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"path"
 	"strings"
 	"time"
 )
@@ -74,14 +75,15 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a == nil {
 		a = &Access{}
 	}
-	from := sender(r.RemoteAddr)
 	socket := local != nil && local.Network() == "unix"
 	switch near := local == nil || socket || loopback(local); {
 	// Also of a socket file: ssh -L takes a browser there. What curl is told as
 	// a name for a socket has no dot mostly, and a name of the internet has one.
 	case !a.named(r.Host) && (!socket || strings.Contains(r.Host, ".")):
 		g.refuse(w, r, http.StatusMisdirectedRequest, "the admin side answers to loopback names and those of its certificate only")
-	case g.foreign.Check(r) != nil:
+	case !tidy(r.URL.EscapedPath()):
+		g.refuse(w, r, http.StatusNotFound, noPath) // where http.ServeMux would redirect
+	case g.foreign.Check(r) != nil, !reading(r) && referred(r):
 		g.refuse(w, r, http.StatusForbidden, "this came from a page of another site")
 	case socket, near && len(a.users) == 0:
 		g.admit(w, r, Visitor{Name: actorOf(r.Context()), Role: Operate}, "")
@@ -89,12 +91,9 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		g.refuse(w, r, http.StatusForbidden, "the admin side has no users; only this machine may ask it")
 	case g.page(r) && reading(r) && (r.URL.Path == "/login" || strings.HasPrefix(r.URL.Path, "/assets/")):
 		g.pages.ServeHTTP(w, r)
-	case g.tries.many(from):
-		w.Header().Set("Retry-After", "10")
-		g.refuse(w, r, http.StatusTooManyRequests, "too many wrong tokens from this address")
 	case g.page(r) && r.URL.Path == "/login":
 		g.signIn(w, r, a)
-	default:
+	default: // first the token: who has a right one is not held up by others at the address
 		u, session, ok := g.user(a, r)
 		switch {
 		case ok && wants(r) <= u.Role:
@@ -105,12 +104,43 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/login?"+url.Values{"to": {r.URL.RequestURI()}}.Encode(), http.StatusSeeOther)
 		case g.page(r) && r.Header.Get("Authorization") == "":
 			g.refuse(w, r, http.StatusUnauthorized, "you are signed out: sign in, and do it again")
-		default:
-			g.tries.wrong(from)
+		case !shows(r):
 			w.Header().Set("WWW-Authenticate", `Bearer realm="crmsyncd"`)
 			g.refuse(w, r, http.StatusUnauthorized, "the token of a user is needed; the commands take it from CRMSYNCD_ADMIN_TOKEN")
+		default:
+			g.wrong(w, r, "this token is that of no user in admin_access; the commands take theirs from CRMSYNCD_ADMIN_TOKEN")
 		}
 	}
+}
+
+// wrong refuses a token that is that of no user. Only these are counted.
+func (g *gate) wrong(w http.ResponseWriter, r *http.Request, why string) {
+	from := sender(r.RemoteAddr)
+	if g.tries.many(from) {
+		w.Header().Set("Retry-After", "10")
+		g.refuse(w, r, http.StatusTooManyRequests, "too many wrong tokens from this address; a right one is taken at any time")
+		return
+	}
+	g.tries.wrong(from)
+	w.Header().Set("WWW-Authenticate", `Bearer realm="crmsyncd", error="invalid_token"`)
+	g.refuse(w, r, http.StatusUnauthorized, why)
+}
+
+// tidy reports whether a path has nothing to be cleaned, such as .. or //.
+func tidy(p string) bool {
+	clean := path.Clean(p)
+	return strings.HasPrefix(p, "/") && (p == clean || p == clean+"/" && clean != "/")
+}
+
+// referred reports whether a browser that says nothing else of where an order
+// comes from names a page of another site.
+func referred(r *http.Request) bool {
+	from := r.Header.Get("Referer")
+	if from == "" || r.Header.Get("Origin") != "" || r.Header.Get("Sec-Fetch-Site") != "" {
+		return false
+	}
+	u, err := url.Parse(from)
+	return err != nil || u.Host != r.Host
 }
 
 // page reports whether a request is for a page.
@@ -154,6 +184,10 @@ const maxForm = 64 << 10
 // admit serves somebody who may ask.
 func (g *gate) admit(w http.ResponseWriter, r *http.Request, v Visitor, session string) {
 	if !g.page(r) {
+		if !reading(r) && strings.HasPrefix(r.URL.Path, "/api/") && !isJSON(r) {
+			g.refuse(w, r, http.StatusUnsupportedMediaType, "orders are sent as Content-Type: application/json")
+			return
+		}
 		g.api.ServeHTTP(w, r.WithContext(WithActor(r.Context(), v.Name)))
 		return
 	}
@@ -184,10 +218,14 @@ func (g *gate) admit(w http.ResponseWriter, r *http.Request, v Visitor, session 
 // signIn begins a session for the token of a form.
 func (g *gate) signIn(w http.ResponseWriter, r *http.Request, a *Access) {
 	r.Body = http.MaxBytesReader(w, r.Body, maxForm)
-	token := sha256.Sum256([]byte(strings.TrimSpace(r.PostFormValue("token"))))
+	shown := strings.TrimSpace(r.PostFormValue("token"))
+	token := sha256.Sum256([]byte(shown))
 	if _, ok := a.users[token]; !ok {
-		g.tries.wrong(sender(r.RemoteAddr))
-		g.refuse(w, r, http.StatusUnauthorized, "this is the token of no user")
+		if shown == "" {
+			g.refuse(w, r, http.StatusUnauthorized, "give the token of a user")
+			return
+		}
+		g.wrong(w, r, "this is the token of no user")
 		return
 	}
 	g.sessions.end(sessionOf(r))

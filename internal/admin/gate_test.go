@@ -231,8 +231,11 @@ func TestWhoGuessesAtTheDoorIsKeptWaiting(t *testing.T) {
 			t.Fatalf("guess %d: %d, want 401", i, w.Code)
 		}
 	}
-	if w := g.signIn(anna); w.Code != 429 || w.Header().Get("Retry-After") == "" {
+	if w := g.signIn("guess-10"); w.Code != 429 || w.Header().Get("Retry-After") == "" {
 		t.Errorf("the eleventh: %d, want 429 with Retry-After", w.Code)
+	}
+	if w := g.signIn(anna); w.Code != 303 {
+		t.Errorf("a right token after others' wrong ones: %d, want 303", w.Code)
 	}
 	if w := g.ask("GET", "/login", nil); w.Code != 200 {
 		t.Errorf("the page to sign in: %d", w.Code)

@@ -47,6 +47,7 @@ func HandlerFor(ops Operations, metrics http.Handler, pages Pages, access func()
 	if r, ok := ops.(Reconciler); ok {
 		handleReconciler(mux, r)
 	}
+	mux.HandleFunc("/", elsewhere(mux))
 	return newGate(mux, pages, access)
 }
 
@@ -127,8 +128,7 @@ func (h *handler) discard(w http.ResponseWriter, r *http.Request) {
 
 func withOrder[T any](w http.ResponseWriter, r *http.Request, parse func(string) (T, error), do func([]T, string) error) {
 	var o order
-	if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&o); err != nil {
-		fail(w, http.StatusBadRequest, `the body must be {"ids": […]}`)
+	if !readOrder(w, r, &o, `{"ids": […]}, of a discard with "reason": …`) {
 		return
 	}
 	ids := make([]T, len(o.IDs))
@@ -145,6 +145,8 @@ func withOrder[T any](w http.ResponseWriter, r *http.Request, parse func(string)
 
 func reply(w http.ResponseWriter, v any, err error) {
 	switch {
+	case errors.As(err, new(Mistake)):
+		fail(w, http.StatusBadRequest, err.Error())
 	case errors.Is(err, store.ErrNotFound):
 		fail(w, http.StatusNotFound, err.Error())
 	case err != nil:
@@ -162,7 +164,10 @@ func fail(w http.ResponseWriter, status int, message string) {
 }
 
 func eventFilter(q url.Values) (f store.EventFilter, err error) {
-	f.State, f.Source, f.Type = store.State(q.Get("state")), q.Get("source"), event.Type(q.Get("type"))
+	f.State, f.Source, f.Type, f.Origin = store.State(q.Get("state")), q.Get("source"), event.Type(q.Get("type")), event.Origin(q.Get("origin"))
+	if err := checkEventFilter(f); err != nil {
+		return f, err
+	}
 	if f.Limit, err = number(q.Get("limit")); err != nil {
 		return f, err
 	}
@@ -180,6 +185,9 @@ func eventFilter(q url.Values) (f store.EventFilter, err error) {
 
 func deliveryFilter(q url.Values) (f store.DeliveryFilter, err error) {
 	f.State, f.Connector = store.State(q.Get("state")), q.Get("connector")
+	if err := oneOf("state", f.State, deliveryStates); err != nil {
+		return f, err
+	}
 	if f.Limit, err = number(q.Get("limit")); err != nil {
 		return f, err
 	}

@@ -161,7 +161,12 @@ const ShowValues = "events show values"
 // Note implements Keeper.
 func (d *Desk) Note(ctx context.Context, what string, on []string) error {
 	if what != "provision" && what != ShowValues {
-		return errors.New("only provision and " + ShowValues + " are noted so")
+		return Mistake{"only provision and " + ShowValues + " are noted so"}
+	}
+	for _, name := range on {
+		if err := checkText("a name", name); err != nil {
+			return err
+		}
 	}
 	return d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: what, On: on})
 }
@@ -177,6 +182,9 @@ func (d *Desk) Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, 
 
 // DiscardEvents implements Keeper.
 func (d *Desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
+	if err := CheckReason(reason); err != nil {
+		return err
+	}
 	return d.Ledger.DiscardEvents(audit(ctx, "events discard", reason, eventNames(seqs)), seqs, reason)
 }
 

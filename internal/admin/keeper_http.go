@@ -36,8 +36,7 @@ func handleKeeper(mux *http.ServeMux, k Keeper) {
 	})
 	mux.HandleFunc("POST /api/audit", func(w http.ResponseWriter, r *http.Request) {
 		var n note
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&n); err != nil {
-			fail(w, http.StatusBadRequest, `the body must be {"what": …, "on": […]}`)
+		if !readOrder(w, r, &n, `{"what": …, "on": […]}`) {
 			return
 		}
 		reply(w, struct{}{}, k.Note(r.Context(), n.What, n.On))
@@ -58,22 +57,24 @@ func handleKeeper(mux *http.ServeMux, k Keeper) {
 	})
 	mux.HandleFunc("POST /api/events/preview", func(w http.ResponseWriter, r *http.Request) {
 		var o order
-		seqs, err := []uint64(nil), json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&o)
-		for _, id := range o.IDs {
-			seq, idErr := store.ParseEventID(id)
-			seqs, err = append(seqs, seq), errors.Join(err, idErr)
-		}
-		if err != nil {
-			fail(w, http.StatusBadRequest, `the body must be {"ids": […]}`)
+		if !readOrder(w, r, &o, `{"ids": […]}`) {
 			return
+		}
+		var seqs []uint64
+		for _, id := range o.IDs {
+			seq, err := store.ParseEventID(id)
+			if err != nil {
+				fail(w, http.StatusBadRequest, err.Error())
+				return
+			}
+			seqs = append(seqs, seq)
 		}
 		list, err := k.Preview(r.Context(), seqs)
 		reply(w, list, err)
 	})
 	mux.HandleFunc("POST /api/erase", func(w http.ResponseWriter, r *http.Request) {
 		var o eraseOrder
-		if err := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder)).Decode(&o); err != nil {
-			fail(w, http.StatusBadRequest, `the body must be {"email": …} or {"phone": …} or {"id": …}`)
+		if !readOrder(w, r, &o, `{"email": …} or {"phone": …} or {"id": …}`) {
 			return
 		}
 		work(w, r, func(tell func(int, int)) (Erased, error) { return k.Erase(r.Context(), o.Person, o.DryRun, tell) })

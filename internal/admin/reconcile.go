@@ -37,6 +37,7 @@ type ReconcileStep struct {
 	Total   int    `json:"total,omitempty"` // contacts to be looked at; 0: not known yet
 	Done    int    `json:"done,omitempty"`
 	Waiting string `json:"waiting,omitempty"` // for what
+	Asks    bool   `json:"asks,omitempty"`    // the vendor or the CRM has not answered yet
 }
 
 // RunReport is a run with what it found.
@@ -64,8 +65,10 @@ func (d *Desk) Reconcile(ctx context.Context, o ReconcileOrder, tell func(Reconc
 			on = append(on, name)
 		}
 	}
-	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "reconcile", On: on, Note: noteOf(o)}); err != nil {
-		return nil, err
+	if d.serves(o.Source, o.Connector) {
+		if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "reconcile", On: on, Note: noteOf(o)}); err != nil {
+			return nil, err
+		}
 	}
 	if tell == nil {
 		tell = func(ReconcileStep) {}
@@ -119,8 +122,7 @@ type reconciled struct {
 func handleReconciler(mux *http.ServeMux, r Reconciler) {
 	mux.HandleFunc("POST /api/reconcile", func(w http.ResponseWriter, req *http.Request) {
 		var o ReconcileOrder
-		if err := json.NewDecoder(http.MaxBytesReader(w, req.Body, maxOrder)).Decode(&o); err != nil {
-			fail(w, http.StatusBadRequest, `the body must be {"source": …} or {"connector": …}, or {} for all`)
+		if !readOrder(w, req, &o, `{"source": …} or {"connector": …}, or {} for all`) {
 			return
 		}
 		say := saying(w)

@@ -216,7 +216,7 @@ func (a *App) Run(ctx context.Context) error {
 		})
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
-	delivering = httpx.WithLeaving(delivering, delivering.Done())
+	delivering = httpx.WithLeaving(delivering, delivering)
 	working.Go(a.lasting("delivering", func() { a.deliver.Run(delivering, s.Delivery.Drain) }))
 	working.Go(a.lasting("closing calls", func() { a.sweeper().Run(delivering) }))
 	working.Go(a.lasting("reconcile's schedule", func() { a.reconciler.Schedule(delivering) }))

@@ -50,7 +50,7 @@ func (l audited) count(what string, err error) error {
 
 // with counts the entry that came with a change, if one did.
 func (l audited) with(ctx context.Context, err error) error {
-	if a, ok := store.AuditOf(ctx); ok {
+	if a, ok := store.AuditOf(ctx); ok && store.AuditKept(ctx) {
 		return l.count(a.What, err)
 	}
 	return err

@@ -73,7 +73,8 @@ func Settle(ctx context.Context, l store.Ledger, dir string, log *slog.Logger) s
 	restored := bolt.Restored(path)
 	moved := h.Foreign(here) && h.Guest != here
 	if restored || moved || err != nil {
-		h.Gaps = append(h.Gaps, store.Gap{From: lastKnown(ctx, l, now).UTC(), To: now.UTC()})
+		from, newest := lastKnown(ctx, l, now)
+		h.Gaps = append(h.Gaps, store.Gap{From: from.UTC(), To: now.UTC(), Last: newest})
 	}
 	if moved {
 		h.Guest = here
@@ -98,11 +99,10 @@ func Settle(ctx context.Context, l store.Ledger, dir string, log *slog.Logger) s
 }
 
 // lastKnown is when the ledger was written to last, as far as it tells: a
-// moment that was not after that, at most.
-func lastKnown(ctx context.Context, l store.Ledger, now time.Time) time.Time {
-	var last time.Time
+// moment that was not after that, at most; and its newest event.
+func lastKnown(ctx context.Context, l store.Ledger, now time.Time) (last time.Time, newest uint64) {
 	if events, err := l.Events(ctx, store.EventFilter{Limit: 1}); err == nil && len(events) > 0 {
-		last = events[0].Event.ReceivedAt
+		last, newest = events[0].Event.ReceivedAt, events[0].Event.Seq
 	}
 	// A backup is the last thing in the audit trail of its copy.
 	if audits, err := l.Audits(ctx, store.AuditFilter{Limit: 1}); err == nil && len(audits) > 0 && audits[0].At.After(last) {
@@ -111,7 +111,7 @@ func lastKnown(ctx context.Context, l store.Ledger, now time.Time) time.Time {
 	if last.IsZero() || last.After(now) { // a clock was wrong
 		last = now.Add(-store.LongestWait)
 	}
-	return last
+	return last, newest
 }
 
 // settle is Settle at the start of the daemon.

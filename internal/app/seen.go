@@ -33,26 +33,19 @@ func (s *seen) of(source string) time.Time {
 	return s.last[source]
 }
 
-// recallFor is how far back a starting daemon looks for webhooks, and recallMost
-// among how many events of a source: what a backfill brought is none.
-const (
-	recallFor  = 7 * 24 * time.Hour
-	recallMost = 50
-)
+// recallFor is how far back a starting daemon looks for webhooks.
+const recallFor = 7 * 24 * time.Hour
 
 // recall finds in the ledger when each source's last webhook came, which a
 // daemon that has just begun does not know.
 func (a *App) recall(ctx context.Context) {
 	for name := range a.setup.Load().Sources {
-		views, err := a.ledger.Events(ctx, store.EventFilter{Source: name, Since: time.Now().Add(-recallFor), Limit: recallMost})
+		views, err := a.ledger.Events(ctx, store.EventFilter{Source: name, Origin: event.Webhook, Since: time.Now().Add(-recallFor), Limit: 1})
 		if err != nil {
 			return // it ends, or the ledger says so elsewhere
 		}
 		for _, v := range views {
-			if v.Event.Origin == event.Webhook {
-				a.metrics.seen.note(name, v.Event.ReceivedAt)
-				break
-			}
+			a.metrics.seen.note(name, v.Event.ReceivedAt)
 		}
 	}
 }

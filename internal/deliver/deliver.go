@@ -87,9 +87,10 @@ type Deliverer struct {
 	vendors func() time.Time // the time at the CRMs
 	gaps    []store.Gap
 
-	work  context.Context // of requests under way; ends when Run's drain time is over
-	wake  chan struct{}   // events were appended
-	pulse pulse           // of planning
+	work    context.Context // of requests under way; ends when Run's drain time is over
+	leaving context.Context // nothing is begun once it has ended
+	wake    chan struct{}   // events were appended
+	pulse   pulse           // of planning
 
 	mu      sync.Mutex
 	setup   Setup
@@ -104,6 +105,7 @@ func New(o Options) *Deliverer {
 	d := &Deliverer{
 		ledger: o.Ledger, log: o.Log, meter: o.Meter, spans: o.Spans, gaps: o.Gaps,
 		wake: make(chan struct{}, 1), targets: map[string]*target{}, setup: o.Setup,
+		leaving: context.Background(),
 	}
 	if d.meter == nil {
 		d.meter = noMeter{}
@@ -127,7 +129,7 @@ func (d *Deliverer) Run(ctx context.Context, drain time.Duration) {
 	defer stop()
 
 	d.mu.Lock()
-	d.work, d.running = work, ctx
+	d.work, d.running, d.leaving = work, ctx, ctx
 	d.start()
 	d.mu.Unlock()
 

@@ -13,7 +13,7 @@ const (
 	// the one by which a gap was noted.
 	gapMargin = 10 * time.Minute
 	// resent is for how long after a gap an event may come again for which its
-	// vendor gives no time: Svix, which sends for telli, gives up after 28 hours
+	// vendor gives no time, or one that is still to come: Svix, which sends for telli, gives up after 28 hours
 	// (docs, 2026-11).
 	resent = 28 * time.Hour
 )
@@ -23,15 +23,26 @@ const (
 // of the ledger that it was delivered from. Zero: they were not.
 func (d *Deliverer) perhaps(e store.Event) (since time.Time) {
 	for _, g := range d.gaps {
-		until := g.To.Add(gapMargin)
-		if e.OccurredAt.Equal(e.ReceivedAt) { // the vendor gives no time
-			until = g.To.Add(resent)
-		}
-		if ordered(e).Before(until) {
+		if before(e, g) {
 			since = earlier(since, g.From.Add(-gapMargin))
 		}
 	}
 	return since
+}
+
+// before reports whether an event perhaps happened before the end of a gap. What
+// the ledger had by then did, and what was received by then; of what came later
+// only its vendor's time tells, unless that cannot be true.
+func before(e store.Event, g store.Gap) bool {
+	if e.Seq <= g.Last {
+		return true
+	}
+	happened, until := e.OccurredAt, g.To.Add(gapMargin)
+	told := e.ReceivedAt.Year() >= trueYear // our own clock
+	if happened.Equal(e.ReceivedAt) || told && happened.Sub(e.ReceivedAt) > gapMargin {
+		happened, until = e.ReceivedAt, g.To.Add(resent) // the vendor gives no time, or one to come
+	}
+	return happened.Before(until) || told && !e.ReceivedAt.After(g.To)
 }
 
 // suspect takes a record that is not known for one that was perhaps made since

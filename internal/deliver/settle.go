@@ -17,7 +17,7 @@ import (
 // settle decides what becomes of each delivery and keeps it.
 func (w *wave) settle(ctx context.Context) {
 	now := w.t.d.clock.now()
-	interrupted := ctx.Err() != nil
+	interrupted := ctx.Err() != nil || w.leaving()
 	if !interrupted {
 		w.judgeAccount()
 	}

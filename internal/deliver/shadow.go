@@ -28,7 +28,7 @@ func (w *wave) shadow(ctx context.Context) {
 			}
 		}
 	}
-	if len(items) == 0 || w.account != nil || ctx.Err() != nil {
+	if len(items) == 0 || w.account != nil || ctx.Err() != nil || w.leaving() {
 		return
 	}
 	known, err := w.lookUp(ctx, items)
@@ -91,7 +91,7 @@ func (g *group) shadowKeys() []connectors.Key {
 // written the delivery waits as any other does; where others are, it must not
 // hold them up.
 func (w *wave) unseen(g *group, e *connectors.Error) {
-	if w.shadowed && judge(e) != die {
+	if (w.shadowed || w.leaving()) && judge(e) != die {
 		w.failAll([]*group{g}, e)
 		return
 	}

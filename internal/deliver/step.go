@@ -82,6 +82,12 @@ func (w *wave) step(ctx context.Context, items []item) {
 		err = w.fill(ctx, groups)
 	}
 	groups = slices.DeleteFunc(groups, func(g *group) bool { return g.out })
+	if w.leaving() {
+		for _, g := range groups {
+			g.deferAll()
+		}
+		groups = nil
+	}
 	if err == nil && len(groups) > 0 {
 		err = w.intend(ctx, groups)
 	}
@@ -208,8 +214,15 @@ func (t *target) isSolo(id store.DeliveryID) bool {
 	return t.solo[id]
 }
 
-// failAll fails groups with one error, which may be the account's.
+// failAll fails groups with one error, which may be the account's. While the
+// program ends most are of requests that were not begun, and say nothing.
 func (w *wave) failAll(groups []*group, e *connectors.Error) {
+	if w.leaving() && (e.Kind == connectors.Transient || e.Kind == connectors.RateLimited) {
+		for _, g := range groups {
+			g.deferAll()
+		}
+		return
+	}
 	switch judge(e) {
 	case suspend:
 		w.account = e

@@ -173,7 +173,7 @@ func (j *job) postpone() {
 // run takes the wave through its records and settles it.
 func (w *wave) run(ctx context.Context) {
 	w.prepare()
-	for step := 0; w.account == nil && ctx.Err() == nil; step++ {
+	for step := 0; w.account == nil && ctx.Err() == nil && !w.leaving(); step++ {
 		var items []item
 		more := false
 		for _, j := range w.jobs {
@@ -198,6 +198,10 @@ func (w *wave) run(ctx context.Context) {
 	w.holdLanes()
 	w.settle(ctx)
 }
+
+// leaving reports whether the program ends: what the wave has not begun by then
+// waits on disk, and costs no attempt.
+func (w *wave) leaving() bool { return w.t.d.leaving.Err() != nil }
 
 // holdLanes keeps what is behind a delivery that must be tried again in its
 // lane. What was written for them already is not written twice.

@@ -71,7 +71,9 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	if fate.upload != nil {
 		patience = max(patience, fate.upload.Patience)
 	}
-	ctx, cancel := context.WithTimeoutCause(r.Context(), patience, errTimeout)
+	leaving, giveUp := context.WithCancelCause(r.Context())
+	defer giveUp(nil)
+	ctx, cancel := context.WithTimeoutCause(leaving, patience, errTimeout)
 	defer cancel()
 	var sent atomic.Bool
 	events := &httptrace.ClientTrace{
@@ -82,6 +84,7 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 			crashpoint.At("request.sent")
 		},
 	}
+	defer leave(r.Context(), fate, events, giveUp)()
 	count(r.Context())
 	crashpoint.At("request.begun")
 	began := time.Now()

@@ -16,6 +16,7 @@ import (
 var (
 	errTimeout = errors.New("no answer in time")
 	errTurn    = errors.New("the account's rate limit left no turn in time")
+	errLeaving = errors.New("not sent, as crmsyncd stops")
 	errDown    = errors.New("not sent, as requests before it got no useful answer")
 	errForeign = errors.New("something on the way, such as a proxy or a firewall, refused the request with a page of HTML")
 	errProxy   = errors.New("a proxy on the way wants a user and a password (407); set them in HTTPS_PROXY")
@@ -80,6 +81,8 @@ func inWords(err error) string {
 		return errTimeout.Error()
 	case errors.Is(err, errTurn):
 		return errTurn.Error()
+	case errors.Is(err, errLeaving):
+		return errLeaving.Error()
 	case errors.Is(err, errDown):
 		return errDown.Error()
 	case errors.Is(err, errTooLarge):
@@ -114,7 +117,7 @@ func worthwhile(err error) bool {
 		return false
 	}
 	switch inWords(err) {
-	case errTurn.Error(), errDown.Error(), errTooLarge.Error(), errProxy.Error(), errForeign.Error(), "cancelled", "the server's certificate is not trusted", "the server does not speak TLS":
+	case errTurn.Error(), errLeaving.Error(), errDown.Error(), errTooLarge.Error(), errProxy.Error(), errForeign.Error(), "cancelled", "the server's certificate is not trusted", "the server does not speak TLS":
 		return false
 	}
 	return true

@@ -123,7 +123,7 @@ func New(o Options) (*Client, error) {
 	retrying.Logger = nil
 	retrying.RetryMax = o.Attempts - 1
 	retrying.CheckRetry = p.checkRetry
-	retrying.Backoff = p.backoff
+	retrying.Backoff = func(time.Duration, time.Duration, int, *http.Response) time.Duration { return 0 } // checkRetry waited
 	// Without it an exhausted retry loses the last answer's status and body.
 	retrying.ErrorHandler = retryablehttp.PassthroughErrorHandler
 	// A redirect would send a write to another place, so none is followed.

@@ -161,6 +161,7 @@ func turns(ctx context.Context, limiters ...*Limiter) (*ticket, error) {
 
 // tryTurns is one try of turns; no slots and no error: try again.
 func tryTurns(ctx context.Context, limiters []*Limiter) ([]*slot, error) {
+	leaving := leavingOf(ctx)
 	for _, l := range limiters {
 		if l == nil {
 			continue
@@ -169,6 +170,8 @@ func tryTurns(ctx context.Context, limiters []*Limiter) ([]*slot, error) {
 		case l.head <- struct{}{}:
 		case <-ctx.Done():
 			return nil, ctx.Err()
+		case <-leaving.Done():
+			return nil, errLeaving
 		}
 		defer func() { <-l.head }()
 		if err := l.ready(ctx); err != nil {
@@ -177,6 +180,9 @@ func tryTurns(ctx context.Context, limiters []*Limiter) ([]*slot, error) {
 	}
 	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	if leaving.Err() != nil {
+		return nil, errLeaving
 	}
 	now := time.Now()
 	for _, l := range limiters {
@@ -203,44 +209,16 @@ func (l *Limiter) ready(ctx context.Context) error {
 		if deadline, ok := ctx.Deadline(); closed || ok && now.Add(wait).After(deadline) {
 			return errTurn
 		}
-		leaving, _ := ctx.Value(leavingKey{}).(<-chan struct{})
-		if wait > leaveWait && over(leaving) {
-			return errTurn
-		}
-		if wait <= leaveWait {
-			leaving = nil // it may be waited for
-		}
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return ctx.Err()
-		case <-leaving:
+		case <-leavingOf(ctx).Done():
 			timer.Stop()
+			return errLeaving
 		case <-timer.C:
 		}
-	}
-}
-
-// leaveWait is how long a request still waits for its turn while the program
-// ends: enough for a published rate, not for the pause after a refusal.
-const leaveWait = 2 * time.Second
-
-type leavingKey struct{}
-
-// WithLeaving says that the program ends once leaving is closed. Requests under
-// way may go on then, but those whose turn is more than two seconds away get an
-// error as if there were no turn: nothing was sent, and they can come later.
-func WithLeaving(ctx context.Context, leaving <-chan struct{}) context.Context {
-	return context.WithValue(ctx, leavingKey{}, leaving)
-}
-
-func over(leaving <-chan struct{}) bool {
-	select {
-	case <-leaving:
-		return true
-	default:
-		return false
 	}
 }
 

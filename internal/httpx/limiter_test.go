@@ -29,28 +29,27 @@ func TestLimiter(t *testing.T) {
 			}
 		})
 	})
-	t.Run("lets go of who waits for long once the program ends, and not of who is soon due", func(t *testing.T) {
-		for _, c := range []struct {
-			name string
-			rate float64
-			want error
-			took time.Duration
-		}{
-			{"a turn in a second", 1, nil, time.Second},
-			{"a turn in a minute", 1.0 / 60, errTurn, 500 * time.Millisecond},
-		} {
-			synctest.Test(t, func(t *testing.T) {
-				l := NewLimiter(c.rate, 1)
-				l.Wait(t.Context())
-				leaving := make(chan struct{})
-				time.AfterFunc(500*time.Millisecond, func() { close(leaving) })
-				start := time.Now()
-				err := l.Wait(WithLeaving(t.Context(), leaving))
-				if !errors.Is(err, c.want) || !about(time.Since(start), c.took) {
-					t.Errorf("%s: got %v after %v, want %v after %v", c.name, err, time.Since(start), c.want, c.took)
-				}
-			})
-		}
+	t.Run("lets go of who waits once the program ends", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			l := NewLimiter(1, 1)
+			l.Wait(t.Context())
+			leaving, leave := context.WithCancel(t.Context())
+			time.AfterFunc(500*time.Millisecond, leave)
+			start := time.Now()
+			var wg sync.WaitGroup
+			for range 3 { // one waits for the limit, the others for that one
+				wg.Go(func() {
+					if err := l.Wait(WithLeaving(t.Context(), leaving)); !errors.Is(err, errLeaving) || !about(time.Since(start), 500*time.Millisecond) {
+						t.Errorf("got %v after %v, want %v when it ends", err, time.Since(start), errLeaving)
+					}
+				})
+			}
+			wg.Wait()
+			time.Sleep(time.Hour)
+			if err := l.Wait(WithLeaving(t.Context(), leaving)); !errors.Is(err, errLeaving) {
+				t.Errorf("got %v with a free turn, want %v", err, errLeaving)
+			}
+		})
 	})
 	t.Run("does not wait for what comes after the deadline", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {

@@ -25,35 +25,44 @@ type policy struct {
 }
 
 // checkRetry repeats what was surely not applied (429, 503), and, if the
-// request is marked as repeatable, what may have been.
+// request is marked as repeatable, what may have been. The wait before that is
+// over when it returns, as retryablehttp's own would hold up the program's end.
 func (p *policy) checkRetry(ctx context.Context, r *http.Response, err error) (bool, error) {
 	if ctx.Err() != nil {
 		return false, ctx.Err()
 	}
-	if !p.outage.again() {
+	fate := fateOf(ctx)
+	if !p.again(fate, r, err) || fate.sends >= p.attempts {
 		return false, nil
 	}
-	fate := fateOf(ctx)
+	return Pause(ctx, p.backoff(fate.sends-1, r)), ctx.Err()
+}
+
+// again decides whether another try is worth it.
+func (p *policy) again(fate *fate, r *http.Response, err error) bool {
+	if !p.outage.again() {
+		return false
+	}
 	if err != nil {
-		return (fate.repeatable || !fate.written.Load()) && worthwhile(err), nil
+		return (fate.repeatable || !fate.written.Load()) && worthwhile(err)
 	}
 	switch {
 	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusServiceUnavailable:
 		wait, said := p.wait(r)
 		if said {
-			return wait <= MaxWait, nil
+			return wait <= MaxWait
 		}
-		return wait <= maxGuess, nil
+		return wait <= maxGuess
 	case r.StatusCode >= 500 && r.StatusCode != http.StatusNotImplemented:
 		wait, _ := p.wait(r)
-		return fate.repeatable && wait <= MaxWait, nil
+		return fate.repeatable && wait <= MaxWait
 	}
-	return false, nil
+	return false
 }
 
 // backoff is the wait that the vendor asks for, else a random part of a
 // doubling bound, so that many workers do not come back together.
-func (p *policy) backoff(_, _ time.Duration, attempt int, r *http.Response) time.Duration {
+func (p *policy) backoff(attempt int, r *http.Response) time.Duration {
 	if r != nil {
 		if wait, _ := p.wait(r); wait > 0 {
 			return min(wait, MaxWait)

@@ -69,6 +69,7 @@ type Progress struct {
 // point is what the ledger keeps of a backfill that is not over.
 type point struct {
 	From, Until, At  time.Time
+	Begin            time.Time // of the whole, of which From may be the last part; old points lack it
 	Open             bool
 	Cursor           string
 	Read, New, Known int
@@ -97,7 +98,7 @@ func (b *Backfill) Run(ctx context.Context, o BackfillOrder, tell func(Progress)
 	if tell == nil {
 		tell = func(Progress) {}
 	}
-	r := &running{Backfill: b, order: o, tell: tell, at: point{From: o.From, Until: o.Until, Open: o.Open}}
+	r := &running{Backfill: b, order: o, tell: tell, at: point{From: o.From, Begin: o.From, Until: o.Until, Open: o.Open}}
 	if r.Now == nil {
 		r.Now = time.Now
 	}
@@ -156,13 +157,16 @@ func (r *running) recall(ctx context.Context) error {
 	var p point
 	if json.Unmarshal(text, &p) == nil && r.Now().Sub(p.At) < stale && p.From.Before(p.Until) {
 		r.at, r.resumed, r.part = p, true, p.Part
+		if p.Begin.IsZero() {
+			r.at.Begin = p.From
+		}
 	}
 	return nil
 }
 
 func (r *running) progress() Progress {
 	return Progress{
-		From: r.at.From, Until: r.at.Until, Resumed: r.resumed, Read: r.at.Read, New: r.at.New, Known: r.at.Known, Odd: r.at.Odd,
+		From: r.at.Begin, Until: r.at.Until, Resumed: r.resumed, Read: r.at.Read, New: r.at.New, Known: r.at.Known, Odd: r.at.Odd,
 		Pages: r.at.Pages, Requests: r.requests, Part: r.part, Waiting: r.waiting, WaitUntil: r.until, Done: r.done,
 	}
 }

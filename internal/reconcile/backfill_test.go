@@ -184,6 +184,9 @@ func TestBackfill(t *testing.T) {
 		_, _ = r.run(t.Context(), BackfillOrder{Open: true, Until: noon.Add(20 * time.Minute)})
 		p, err := r.run(t.Context(), BackfillOrder{Open: true, Until: noon.Add(2 * time.Hour)})
 		r.want(p, err, "read 25 new 24 known 1 odd 2 pages 6 requests 5 resumed")
+		if first := r.told[0].From; !p.From.Equal(first) || !p.Until.Equal(noon.Add(2*time.Hour)) {
+			t.Errorf("it says %v to %v, and not all that was asked for since %v", p.From, p.Until, first)
+		}
 	})
 	t.Run("trouble is waited for, a while", func(t *testing.T) {
 		t.Parallel()

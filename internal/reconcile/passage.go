@@ -35,6 +35,7 @@ func (r *Reconciler) carryOn(ctx context.Context, run store.Run, tell func(Step)
 	if p.show == nil {
 		p.show = func(Step) {}
 	}
+	p.asks(false) // whoever waits sees which it is
 	if run.Source != "" {
 		err = p.guarded(ctx, p.truth)
 	} else {
@@ -113,7 +114,13 @@ func (p *passage) keep(ctx context.Context) error {
 		}
 	}
 	p.found, p.drifts, p.asked = nil, map[string]int{}, p.run.Requests
-	p.step.Run, p.step.Waiting = p.run, ""
-	p.show(p.step)
+	p.step.Waiting = ""
+	p.asks(false)
 	return nil
+}
+
+// asks tells whether the vendor or the CRM has yet to answer.
+func (p *passage) asks(now bool) {
+	p.step.Run, p.step.Asks = p.run, now
+	p.show(p.step)
 }

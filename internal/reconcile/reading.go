@@ -78,7 +78,9 @@ func (p *passage) persist(ctx context.Context, conn Connector, n int, searches b
 		left[i] = i
 	}
 	for failed := 0; ; {
+		p.asks(true)
 		reads, err := p.askOnce(ctx, left, ask)
+		p.step.Asks = false
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}

@@ -143,6 +143,7 @@ type Step struct {
 	Total   int    `json:"total,omitempty"` // contacts to be looked at; 0: not known yet
 	Done    int    `json:"done,omitempty"`  // of those
 	Waiting string `json:"waiting,omitempty"`
+	Asks    bool   `json:"asks,omitempty"` // the vendor or the CRM has not answered yet
 }
 
 // Run does one run and tells how far it is. Another of the same target must not

@@ -68,6 +68,8 @@ func (p *passage) pull(ctx context.Context, src Source) error {
 	if from.IsZero() {
 		from = p.run.BeganAt.Add(-firstLook)
 	}
+	p.asks(true)
+	defer func() { p.step.Asks = false }()
 	before, brought := p.run.Requests, p.run.Brought
 	b := &Backfill{Ledger: p.Ledger, Source: p.run.Source, Reader: src.Reader, Take: src.Take, Append: p.Append, Now: p.now, Wait: p.Wait}
 	done, err := b.Run(ctx, BackfillOrder{From: from, Until: p.run.BeganAt, Name: "reconcile", Open: true, DryRun: p.run.DryRun}, func(at Progress) {
@@ -189,7 +191,9 @@ func (p *passage) ask(ctx context.Context, src Source, asks sources.StatusReader
 		return ctx.Err()
 	}
 	for failed := 0; len(ids) > 0; {
+		p.asks(true)
 		list, err := asks.Statuses(ctx, ids, turn)
+		p.step.Asks = false
 		for _, s := range list {
 			if err := p.heard(ctx, src, s, all[s.ID]); err != nil {
 				return err

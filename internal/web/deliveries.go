@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/store"
@@ -43,9 +44,11 @@ func (p *Pages) deliveries(r *http.Request) (*view, error) {
 		Counts     map[store.State]uint64
 		Connectors []string
 		List       []admin.Delivery
+		Held       map[string]time.Time // when connectors that are held up are tried again
 		Older      string
-	}{Query: q, State: f.State, States: deliveryStates, Counts: map[store.State]uint64{}, List: list}
+	}{Query: q, State: f.State, States: deliveryStates, Counts: map[store.State]uint64{}, List: list, Held: map[string]time.Time{}}
 	for _, c := range status.Connectors {
+		body.Held[c.Name] = c.Until
 		body.Connectors = append(body.Connectors, c.Name)
 		if f.Connector == "" || f.Connector == c.Name {
 			body.Counts[store.Dead] += c.Dead

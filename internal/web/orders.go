@@ -108,9 +108,10 @@ func (p *Pages) give(w http.ResponseWriter, r *http.Request, name string, o orde
 	switch {
 	case len(ids) == 0:
 		err = wrong{errors.New("choose what it is for first")}
-	case o.Reason && reason == "":
-		err = wrong{errors.New("say why: it is kept with them and in the audit trail")}
-	default:
+	case o.Reason:
+		err = admin.CheckReason(reason)
+	}
+	if err == nil {
 		err = o.do(r.Context(), p.desk, ids, reason)
 	}
 	if err != nil {

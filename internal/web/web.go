@@ -121,8 +121,8 @@ func (p *Pages) answer(w http.ResponseWriter, r *http.Request, show func(*http.R
 	v, err := show(r)
 	var bad wrong
 	switch {
-	case errors.As(err, &bad):
-		p.Refuse(w, r, http.StatusBadRequest, bad.Error())
+	case errors.As(err, &bad), errors.As(err, new(admin.Mistake)):
+		p.Refuse(w, r, http.StatusBadRequest, err.Error())
 	case errors.Is(err, store.ErrNotFound):
 		p.Refuse(w, r, http.StatusNotFound, "it is not in the ledger, or not any more")
 	case errors.Is(err, context.DeadlineExceeded):

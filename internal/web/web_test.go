@@ -331,8 +331,10 @@ func TestOrdersAreAskedBackAndGiven(t *testing.T) {
 			}
 		}
 		if c.reason != "" {
-			if w := get(p, v, "POST", path, url.Values{"id": {c.id}, "reason": {"  "}}); w.Code != 400 || len(d.did) > 0 {
-				t.Errorf("%s without a reason: %d, did %q", path, w.Code, d.did)
+			for _, reason := range []string{"  ", "a\nb", "\x1b[2J", strings.Repeat("x", 501)} {
+				if w := get(p, v, "POST", path, url.Values{"id": {c.id}, "reason": {reason}}); w.Code != 400 || len(d.did) > 0 {
+					t.Errorf("%s for the reason %.20q: %d, did %q", path, reason, w.Code, d.did)
+				}
 			}
 		}
 		w = get(p, v, "POST", path, url.Values{"id": {c.id}, "reason": {c.reason}})

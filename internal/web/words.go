@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -18,8 +19,8 @@ import (
 var words = template.FuncMap{
 	"ago": ago, "in": in, "bytes": size, "plural": plural, "link": link, "masked": masked, "kind": kind, "join": strings.Join,
 	"took": took, "utc": func(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05") + " UTC" },
-	"iso": func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
-	"num": number, "rules": rules, "eventOf": eventOf,
+	"iso":   func(t time.Time) string { return t.UTC().Format(time.RFC3339) },
+	"later": later, "counted": counted, "num": number, "rules": rules, "eventOf": eventOf,
 	"first": func(on []string) []string { return on[:min(len(on), shownOn)] },
 	"more":  func(on []string) int { return max(len(on)-shownOn, 0) },
 	"dict": func(pairs ...any) map[string]any {
@@ -37,6 +38,22 @@ func ago(t, now time.Time) string {
 		return ""
 	}
 	return span(now.Sub(t)) + " ago"
+}
+
+// later is the later of two times.
+func later(a, b time.Time) time.Time {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// counted says since when webhooks of the last hour are counted.
+func counted(s admin.Status, now time.Time) string {
+	if since := s.CountedSince(now); !since.IsZero() {
+		return "since the start " + ago(since, now)
+	}
+	return "last hour"
 }
 
 // in tells how long it is until a time.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"math"
 
 	"github.com/crmsyncd/crmsyncd/store"
@@ -18,14 +19,21 @@ func (l *Ledger) KeepAudit(ctx context.Context, a store.Audit) error {
 	return l.write(ctx, perRecord, func(t *txn) error { return t.putAudit(a) }, nil)
 }
 
+// errUnchanged is what audited's run returns if it had nothing to change: that
+// leaves no entry.
+var errUnchanged = errors.New("nothing was changed")
+
 // audited is run, followed by the entry of the audit trail that ctx carries.
 func audited(ctx context.Context, run func(*txn) error) func(*txn) error {
 	a, ok := store.AuditOf(ctx)
-	if !ok {
-		return run
-	}
 	return func(t *txn) error {
-		if err := run(t); err != nil {
+		err := run(t)
+		unchanged := errors.Is(err, errUnchanged)
+		store.LeaveAudit(ctx, unchanged)
+		if unchanged {
+			return nil
+		}
+		if err != nil || !ok {
 			return err
 		}
 		return t.putAudit(a)

@@ -83,35 +83,41 @@ func (l *Ledger) DiscardEvents(ctx context.Context, seqs []uint64, reason string
 				return err
 			}
 		}
+		changed := false
 		for _, seq := range seqs {
-			if err := t.setAside(seq, reason); err != nil {
+			done, err := t.setAside(seq, reason)
+			if err != nil {
 				return err
 			}
+			changed = changed || done
+		}
+		if !changed {
+			return errUnchanged
 		}
 		return nil
 	}), nil)
 }
 
-// setAside discards an event that goes nowhere.
-func (t *txn) setAside(seq uint64, reason string) error {
+// setAside discards an event that goes nowhere; done is false of others.
+func (t *txn) setAside(seq uint64, reason string) (done bool, err error) {
 	e, head, err := t.event(seq)
 	if err != nil {
-		return err
+		return false, err
 	}
 	switch t.stateOf(&e, t.deliveriesOf(seq)) {
 	case store.Quarantined, store.Unmatched:
 	case store.Waiting, store.Done, store.Dead, store.Discarded:
-		return nil
+		return false, nil
 	}
 	was := e
 	if e.Discarded = reason; reason == "" {
 		e.Discarded = "no reason given"
 	}
 	if err := t.putEvent(e, head); err != nil {
-		return err
+		return false, err
 	}
 	if err := t.listUnmatched(&e, false); err != nil {
-		return err
+		return false, err
 	}
-	return t.listQuarantined(&was, &e)
+	return true, t.listQuarantined(&was, &e)
 }

@@ -53,6 +53,9 @@ func Open(o Options) (*Ledger, error) {
 	for errors.Is(err, errSwapped) && time.Now().Before(until) {
 		f, err = openFile(o)
 	}
+	if errors.Is(err, store.ErrNotFound) {
+		err = cmp.Or(neverMade(o.Path), err) // a loss is told of as one
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
 	}

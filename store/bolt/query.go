@@ -112,7 +112,7 @@ func (t *txn) view(seq uint64, f store.EventFilter) (v store.View, ok, old bool)
 	if !f.Since.IsZero() && e.ReceivedAt.Before(f.Since) {
 		return v, false, e.ReceivedAt.Before(f.Since.Add(-clockSlack))
 	}
-	if f.Source != "" && e.Source != f.Source || f.Type != "" && e.Type != f.Type ||
+	if f.Source != "" && e.Source != f.Source || f.Type != "" && e.Type != f.Type || f.Origin != "" && e.Origin != f.Origin ||
 		!f.Until.IsZero() && !e.ReceivedAt.Before(f.Until) {
 		return v, false, false
 	}

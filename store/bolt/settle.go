@@ -92,6 +92,7 @@ func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(
 				return err
 			}
 		}
+		changed := false
 		for _, id := range ids {
 			kept, err := t.delivery(id)
 			if err != nil {
@@ -101,10 +102,14 @@ func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(
 			if !change(&d) {
 				continue
 			}
+			changed = true
 			d.UpdatedAt = t.now
 			if err := t.replace(&kept, &d, time.Time{}); err != nil {
 				return err
 			}
+		}
+		if !changed {
+			return errUnchanged
 		}
 		return nil
 	}), nil)

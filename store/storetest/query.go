@@ -26,6 +26,9 @@ func eventFilters(s *suite) {
 		if n%2 == 0 {
 			e.Source, e.Type = "phones", event.CallRinging
 		}
+		if n == 5 {
+			e.Origin = event.Backfill
+		}
 		s.add(e)
 	}
 	received := func(n int) time.Time { return sample(n).ReceivedAt }
@@ -37,6 +40,8 @@ func eventFilters(s *suite) {
 		{"all", store.EventFilter{}, []uint64{6, 5, 4, 3, 2, 1}},
 		{"source", store.EventFilter{Source: "phones"}, []uint64{6, 4, 2}},
 		{"type", store.EventFilter{Type: event.CallEnded}, []uint64{5, 3, 1}},
+		{"origin", store.EventFilter{Origin: event.Backfill}, []uint64{5}},
+		{"the newest webhook of a source, behind what was backfilled", store.EventFilter{Source: sample(5).Source, Origin: sample(3).Origin, Limit: 1}, []uint64{3}},
 		{"since, inclusive", store.EventFilter{Since: received(4)}, []uint64{6, 5, 4}},
 		{"until, exclusive", store.EventFilter{Until: received(4)}, []uint64{3, 2, 1}},
 		{"limit", store.EventFilter{Limit: 2}, []uint64{6, 5}},

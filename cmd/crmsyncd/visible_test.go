@@ -1,0 +1,80 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// evil is a text that an older release, or a vendor, may have left in a ledger.
+const evil = "a\n7  root\terase\x1b[2J\x9b\u202e"
+
+func TestListingsShowWhatWouldMoveTheTerminalAsEscapes(t *testing.T) {
+	t.Parallel()
+	d := admin.Delivery{ID: "evt_1.hubspot", State: store.Dead, Type: evil, Reason: evil, Records: []store.Record{{ID: evil, Note: evil}}}
+	e := admin.Event{State: store.Quarantined, Problem: evil, Discarded: evil, Deliveries: []admin.Delivery{d}}
+	e.ID, e.Type = "evt_1", evil
+	for name, print := range map[string]func(*bytes.Buffer) error{
+		"audit list": func(w *bytes.Buffer) error {
+			return printAudits(w, []store.Audit{{ID: 1, Who: evil, What: evil, On: []string{evil}, Reason: evil, Note: evil}})
+		},
+		"deliveries list": func(w *bytes.Buffer) error { return printDeliveries(w, []admin.Delivery{d}, nil) },
+		"events list":     func(w *bytes.Buffer) error { return printEvents(w, []admin.Event{e}) },
+		"deliveries show": func(w *bytes.Buffer) error { showDelivery(w, d, true); return nil },
+		"status": func(w *bytes.Buffer) error {
+			return printStatus(w, admin.Status{Connectors: []admin.Connector{{Name: "x", Reason: evil}}}, time.Now())
+		},
+	} {
+		var w bytes.Buffer
+		if err := print(&w); err != nil {
+			t.Fatal(err)
+		}
+		if out := w.String(); strings.ContainsAny(out, "\x1b\t\u202e") || strings.Contains(out, "\x9b") || strings.Contains(out, "\n7 ") {
+			t.Errorf("%s prints %q", name, out)
+		}
+		if !strings.Contains(w.String(), `a\n7  root\terase\x1b[2J`) {
+			t.Errorf("%s does not show the text escaped: %q", name, w.String())
+		}
+	}
+	var w bytes.Buffer
+	if err := showEvent(&w, e); err != nil {
+		t.Fatal(err)
+	}
+	if strings.ContainsAny(w.String(), "\x1b\t") || strings.Contains(w.String(), "\x9b") {
+		t.Errorf("events show prints %q", w.String())
+	}
+}
+
+func TestTheNextTryIsNoSoonerThanThatOfTheConnector(t *testing.T) {
+	t.Parallel()
+	due, held := time.Date(2026, 3, 4, 9, 0, 0, 0, time.Local), time.Date(2026, 3, 4, 9, 5, 0, 0, time.Local)
+	list := []admin.Delivery{{ID: "evt_1.hubspot", Connector: "hubspot", State: store.Waiting, Due: due}, {ID: "evt_2.webhook", Connector: "webhook", State: store.Waiting, Due: held.Add(time.Minute)}}
+	var w bytes.Buffer
+	if err := printDeliveries(&w, list, map[string]time.Time{"hubspot": held, "webhook": held}); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"09:05:00", "09:06:00"} {
+		if !strings.Contains(w.String(), want) {
+			t.Errorf("%s is not in\n%s", want, w.String())
+		}
+	}
+}
+
+func TestWebhooksOfLessThanAnHourAreSaidToBe(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 3, 4, 9, 0, 0, 0, time.Local)
+	for age, want := range map[time.Duration]string{48 * time.Minute: "SINCE 08:12", 2 * time.Hour: "LAST HOUR"} {
+		var w bytes.Buffer
+		s := admin.Status{Running: true, Ready: true, StartedAt: now.Add(-age), Sources: []admin.Source{{Name: "telli"}}}
+		if err := printStatus(&w, s, now); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(w.String(), want) {
+			t.Errorf("%s is not in\n%s", want, w.String())
+		}
+	}
+}

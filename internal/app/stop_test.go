@@ -1,0 +1,89 @@
+package app
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"path/filepath"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/sandbox"
+	"github.com/crmsyncd/crmsyncd/store"
+	"github.com/crmsyncd/crmsyncd/store/bolt"
+)
+
+const rowsRules = `
+version: 1
+rules:
+  - name: Rows
+    on: call.ended
+    to: airtable
+    records:
+      - object: Calls
+        create: always
+        fields: {Call ID: =call.id}
+`
+
+// TestStopInABacklog has a daemon stop while a backlog goes to a CRM that answers
+// at once and whose limit is low: nothing new is begun, and the rest waits as if
+// it had never been tried.
+func TestStopInABacklog(t *testing.T) {
+	t.Parallel()
+	const calls, few, flying = 400, 5, 8
+	sb := sandbox.New(sandbox.Options{HubSpotPer10s: 100_000, AirtablePerSecond: 100_000})
+	var requests atomic.Int64
+	begun := make(chan struct{}, calls)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requests.Add(1)
+		sb.ServeHTTP(w, r)
+		begun <- struct{}{}
+	}))
+	t.Cleanup(srv.Close)
+	dir := t.TempDir()
+	writeBench(t, dir, rowsRules, srv.URL, 100_000, few)
+	a, stop := runBench(t, dir)
+	c := dial(t, a.public.Addr().String())
+	for n := range calls {
+		if err := c.send(signedWebhook(t, n+1, false)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range few + 2 { // the burst is over, and what comes now waits for its turn
+		select {
+		case <-begun:
+		case <-time.After(time.Minute):
+			t.Fatal("nothing is delivered")
+		}
+	}
+	before, at := requests.Load(), time.Now()
+	stop()
+	if took, more := time.Since(at), requests.Load()-before; took > 2*time.Second || more > flying {
+		t.Errorf("the stop took %v, and %d requests came after it; want at most 2s, and those under way", took, more)
+	}
+
+	l, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "data", LedgerFile)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	waiting, err := l.Deliveries(t.Context(), store.DeliveryFilter{State: store.Waiting, Limit: calls})
+	if err != nil || len(waiting) < calls/2 {
+		t.Errorf("%d deliveries wait, %v; want most of %d", len(waiting), err, calls)
+	}
+	for _, d := range waiting {
+		if d.Attempts > 0 || d.Kind != "" || len(d.Records) > 0 && !d.Records[0].Attempted.IsZero() {
+			t.Fatalf("%+v waits as if it had been tried", d)
+		}
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	writeBench(t, dir, rowsRules, srv.URL, 100_000, 100_000)
+	a, stop = runBench(t, dir)
+	waitSettled(t, a, 1)
+	stop()
+	if n := len(sb.Records("airtable", "Calls")); n != calls {
+		t.Errorf("%d rows after the next start, want %d", n, calls)
+	}
+}
