@@ -198,6 +198,7 @@ func (a *App) Run(ctx context.Context) error {
 		limits.Connections = most
 	}
 	public, private := a.servers(limits)
+	parting := part(public, &a.draining)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	var running, working sync.WaitGroup
@@ -208,12 +209,16 @@ func (a *App) Run(ctx context.Context) error {
 			close(served)
 		}
 	}
-	serve := func(srv *http.Server, l net.Listener) {
+	serve := func(srv *http.Server, l net.Listener) (over <-chan struct{}) {
+		done := make(chan struct{})
 		running.Go(func() {
-			if err := serveOn(srv, &accepting{Listener: l, begun: began}); !errors.Is(err, http.ErrServerClosed) {
+			defer close(done)
+			err := serveOn(srv, &accepting{Listener: l, begun: began})
+			if parted := a.draining.Load() && errors.Is(err, net.ErrClosed); !parted && !errors.Is(err, http.ErrServerClosed) {
 				stop(err)
 			}
 		})
+		return done
 	}
 	delivering, stopDelivering := context.WithCancel(context.WithoutCancel(ctx))
 	delivering = httpx.WithLeaving(delivering, delivering)
@@ -227,7 +232,7 @@ func (a *App) Run(ctx context.Context) error {
 	asking, stopAsking := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopAsking()
 	private.BaseContext = func(net.Listener) context.Context { return asking }
-	serve(public, receiver.Listen(a.public, limits, s.TrustedProxies, a.edge.refuse))
+	over := serve(public, receiver.Listen(a.public, limits, s.TrustedProxies, a.edge.refuse))
 	serve(private, a.private)
 	running.Go(a.lasting("keeping certificates", func() { a.keepCertificates(ctx, served) }))
 	leave := a.attend(served)
@@ -255,6 +260,7 @@ func (a *App) Run(ctx context.Context) error {
 	end, cancel := context.WithTimeout(context.WithoutCancel(ctx), last)
 	defer cancel()
 	errs := []error{}
+	parting.end(end, a.public, over)
 	if err := public.Shutdown(end); err != nil {
 		errs = append(errs, public.Close())
 	}

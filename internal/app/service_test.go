@@ -176,7 +176,24 @@ func TestService(t *testing.T) {
 		if err := dial(t, a.public.Addr().String()).send(signedWebhook(t, 2, false)); err != nil {
 			t.Errorf("a webhook during the stop: %v", err)
 		}
+		if err := c.send(signedWebhook(t, 3, false)); err != nil {
+			t.Errorf("a webhook during the stop, over a connection that was there before: %v", err)
+		}
+		if _, err := c.in.Peek(1); !errors.Is(err, io.EOF) {
+			t.Errorf("then the connection stays, or ends with %v; want it closed, so that nobody uses it later", err)
+		}
+		connected := dial(t, a.public.Addr().String())
 		release()
+		for {
+			late, err := net.Dial("tcp", a.public.Addr().String())
+			if err != nil {
+				break
+			}
+			late.Close()
+		}
+		if err := connected.send(signedWebhook(t, 4, false)); err != nil {
+			t.Errorf("a webhook of a sender that was connected when no more were taken: %v", err)
+		}
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
