@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/doctor"
@@ -41,14 +40,9 @@ func (c *cli) asleep(ctx context.Context, p *patient, err error) []doctor.Findin
 		return []doctor.Finding{down, doctor.Bad("ledger-unread", "ledger", err.Error(), "run crmsyncd doctor as root or as the daemon's user; if that is who you are, look at data_dir")}
 	}
 	desk, end := app.NewDesk(ledger, p.setup)
-	for _, b := range s.Sources {
-		source := admin.Source{Name: b.Name}
-		events, err := desk.Events(ctx, store.EventFilter{Source: b.Name, Origin: event.Webhook, Since: time.Now().Add(-lately), Limit: 1})
-		for _, e := range events {
-			source.LastWebhook = e.ReceivedAt
-		}
-		if err == nil {
-			p.status.Sources = append(p.status.Sources, source)
+	if last, err := app.LastWebhooks(ctx, ledger); err == nil {
+		for _, b := range s.Sources {
+			p.status.Sources = append(p.status.Sources, admin.Source{Name: b.Name, LastWebhook: last[b.Name]})
 		}
 	}
 	kept, err := desk.Status(ctx)
@@ -117,10 +111,15 @@ func judged(s admin.Status) []doctor.Finding {
 func (p *patient) webhooks() []doctor.Finding {
 	var out []doctor.Finding
 	for _, s := range p.status.Sources {
-		if about := "source " + s.Name; s.LastWebhook.IsZero() {
-			out = append(out, doctor.Doubt("webhooks-none", about, "no webhook came within a week", "compare the address that the vendor was given with /hooks/"+s.Name+"; crmsyncd send tries this side, journalctl -u crmsyncd shows refusals"))
+		about, now := "source "+s.Name, time.Now()
+		if now.Sub(s.LastWebhook) > lately {
+			what := "no webhook came within a week"
+			if !s.LastWebhook.IsZero() {
+				what += ": the last " + ago(s.LastWebhook, now)
+			}
+			out = append(out, doctor.Doubt("webhooks-none", about, what, "compare the address that the vendor was given with /hooks/"+s.Name+"; crmsyncd send tries this side, journalctl -u crmsyncd shows refusals"))
 		} else {
-			out = append(out, doctor.Fine("webhooks", about, "the last webhook came "+ago(s.LastWebhook, time.Now())))
+			out = append(out, doctor.Fine("webhooks", about, "the last webhook came "+ago(s.LastWebhook, now)))
 		}
 	}
 	return out
