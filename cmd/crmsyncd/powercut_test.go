@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -58,9 +59,9 @@ func TestPowerCut(t *testing.T) {
 // cuts takes the power away a number of times, or until something is wrong.
 func cuts(t *testing.T, bin string, seed uint64, rounds int, tell func(string, ...any), env ...string) (*soak, tally) {
 	disk := newDisk(t)
-	wrong := false
+	var wrong atomic.Bool
 	s := newSoak(t, seed, soakOptions{bin: bin, quick: true, lag: killLag, rest: 5 * time.Millisecond, data: filepath.Join(disk.at, "data"), tell: func(format string, args ...any) {
-		wrong = true
+		wrong.Store(true)
 		tell(format, args...)
 	}})
 	s.p.env = env
@@ -89,10 +90,10 @@ func cuts(t *testing.T, bin string, seed uint64, rounds int, tell func(string, .
 			s.giveUp()
 		}
 		sending.Wait()
-		if !wrong && (n%5 == 4 || n == rounds-1 || len(env) > 0) {
+		if !wrong.Load() && (n%5 == 4 || n == rounds-1 || len(env) > 0) {
 			got = s.calm()
 		}
-		if wrong {
+		if wrong.Load() {
 			return s, got
 		}
 	}

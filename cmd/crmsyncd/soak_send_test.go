@@ -129,10 +129,10 @@ func (s *soak) acknowledge(o *occurrence, body []byte, id string) {
 			s.acknowledged(o, answer)
 			return
 		case err == nil && status != 503:
-			s.t.Errorf("%s at %v: answered %d %s", o.kind, o.at, status, answer)
+			s.o.tell("%s at %v: answered %d %s", o.kind, o.at, status, answer)
 			return
 		case time.Now().After(end):
-			s.t.Errorf("%s at %v: not acknowledged within a minute: %v %d %s", o.kind, o.at, err, status, answer)
+			s.o.tell("%s at %v: not acknowledged within a minute: %v %d %s", o.kind, o.at, err, status, answer)
 			return
 		}
 	}
@@ -144,13 +144,13 @@ func (s *soak) acknowledged(o *occurrence, answer string) {
 		Event  string `json:"event_id"`
 	}
 	if err := json.Unmarshal([]byte(answer), &a); err != nil || !strings.HasPrefix(a.Event, "evt_") || a.Status != "accepted" && a.Status != "duplicate" {
-		s.t.Errorf("%s at %v: answered 200 %s", o.kind, o.at, answer)
+		s.o.tell("%s at %v: answered 200 %s", o.kind, o.at, answer)
 		return
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.event != "" && o.event != a.Event {
-		s.t.Errorf("%s at %v: acknowledged as %s and as %s", o.kind, o.at, o.event, a.Event)
+		s.o.tell("%s at %v: acknowledged as %s and as %s", o.kind, o.at, o.event, a.Event)
 	}
 	o.event = a.Event
 }

@@ -70,7 +70,7 @@ type soakOptions struct {
 	listen  string        // of the daemon, where senders do not post to it directly
 	// crms serves the CRMs elsewhere, and gives their address; nil: on this machine.
 	crms func(http.Handler) (address string)
-	// tell hears what is wrong; nil: the test fails by it.
+	// tell hears what is wrong, one thing at a time; nil: the test fails by it.
 	tell func(format string, args ...any)
 }
 
@@ -134,8 +134,15 @@ func newSoak(t *testing.T, seed uint64, o soakOptions) *soak {
 	if o.lag == 0 {
 		o.lag = 1500 * time.Millisecond
 	}
-	if o.tell == nil {
+	if tell := o.tell; tell == nil {
 		o.tell = t.Errorf
+	} else {
+		var mu sync.Mutex
+		o.tell = func(format string, args ...any) {
+			mu.Lock()
+			defer mu.Unlock()
+			tell(format, args...)
+		}
 	}
 	s := &soak{t: t, o: o, seed: seed, p: &process{t: t, dir: t.TempDir(), bin: o.bin}, begin: time.Now().Add(-20 * time.Hour).Truncate(time.Second), created: time.Now(), strangers: map[string]bool{}}
 	s.life, s.giveUp = context.WithCancel(t.Context())
