@@ -11,7 +11,7 @@ import (
 
 // count reads a number of an address; 0 where there is none.
 func count(r *http.Request, name string) (uint64, error) {
-	s := r.FormValue(name)
+	s := r.URL.Query().Get(name)
 	if s == "" {
 		return 0, nil
 	}

@@ -104,11 +104,15 @@ func (p *Pages) Refuse(w http.ResponseWriter, r *http.Request, status int, why s
 	render(w, r, status, v)
 }
 
-// signIn is the page that asks for a token, and says why.
+// signIn is the page that asks for a token, and says why. It reads no body, as
+// anybody may ask for it: the form of one that signs in was read, within bounds.
 func signIn(r *http.Request, why string) *view {
-	to := r.FormValue("to")
-	if r.URL.Path != "/login" {
+	to := r.URL.Query().Get("to")
+	switch {
+	case r.URL.Path != "/login":
 		to = r.URL.RequestURI()
+	case r.PostForm.Has("to"):
+		to = r.PostForm.Get("to")
 	}
 	return &view{page: "login", Title: "Sign in", Body: struct{ To, Why string }{admin.Within(to), why}}
 }

@@ -3,13 +3,17 @@ package web_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"reflect"
 	"regexp"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -388,4 +392,52 @@ func TestPagesAreSmall(t *testing.T) {
 	if sum > 60_000 {
 		t.Errorf("the assets have %d bytes, want at most 60,000", sum)
 	}
+}
+
+// A page asks who reads it for nothing but its address: what else it is sent
+// would go into memory and, as files of a form, into temporary ones.
+func TestPagesReadNoBodies(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	access := admin.NewAccess(map[string]admin.User{"a-token-of-somebody": {Name: "anna", Role: admin.Operate}}, nil)
+	srv := httptest.NewServer(admin.HandlerFor(&desk{}, nil, web.New(&desk{}, nil), func() *admin.Access { return access }))
+	defer srv.Close()
+	for _, c := range []struct{ method, path, token string }{
+		{"GET", "/login", ""}, {"POST", "/login", ""}, {"POST", "/events/evt_1/values", ""}, {"POST", "/events", "wrong"},
+		{"GET", "/audit", "a-token-of-somebody"}, {"GET", "/reconcile", "a-token-of-somebody"},
+	} {
+		sent := &zeros{most: 64 << 20}
+		const head = "--x\r\nContent-Disposition: form-data; name=\"f\"; filename=\"f\"\r\n\r\n"
+		r, _ := http.NewRequestWithContext(t.Context(), c.method, srv.URL+c.path, io.MultiReader(strings.NewReader(head), sent, strings.NewReader("\r\n--x--\r\n")))
+		r.Header.Set("Content-Type", "multipart/form-data; boundary=x")
+		if c.token != "" {
+			r.Header.Set("Authorization", "Bearer "+c.token)
+		}
+		if resp, err := http.DefaultClient.Do(r); err == nil { // a connection that breaks off is an answer, too
+			resp.Body.Close()
+		}
+		if n := sent.read.Load(); n > 16<<20 {
+			t.Errorf("%s %s took %d MiB of a body", c.method, c.path, n>>20)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, "multipart-*")); len(left) > 0 {
+			t.Errorf("%s %s left files: %d", c.method, c.path, len(left))
+			for _, f := range left {
+				os.Remove(f)
+			}
+		}
+	}
+}
+
+// zeros are so many bytes.
+type zeros struct {
+	most int64
+	read atomic.Int64
+}
+
+func (z *zeros) Read(b []byte) (int, error) {
+	n := min(int64(len(b)), z.most-z.read.Load())
+	if z.read.Add(n); n == 0 {
+		return 0, io.EOF
+	}
+	return int(n), nil
 }
