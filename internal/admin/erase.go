@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
@@ -273,6 +275,10 @@ func (s *search) isAbout(ev *event.Event) bool {
 }
 
 func (s *search) mentions(text []byte) bool {
+	return slices.ContainsFunc(readings(text), s.holds)
+}
+
+func (s *search) holds(text []byte) bool {
 	if len(s.words) > 0 {
 		lower := bytes.ToLower(text)
 		for _, w := range s.words {
@@ -288,15 +294,15 @@ func (s *search) mentions(text []byte) bool {
 // those of one number, and one blank between all others.
 func digitRuns(text []byte) []byte {
 	out := make([]byte, 0, len(text)/4)
-	gap := 0 // bytes since the last digit that may stand within a number
-	for _, c := range text {
+	gap := 0 // characters since the last digit that may stand within a number
+	for _, c := range string(text) {
 		switch {
 		case c >= '0' && c <= '9':
 			if gap > 3 {
 				out = append(out, ' ')
 			}
-			out, gap = append(out, c), 0
-		case c == ' ' || c == '-' || c == '/' || c == '(' || c == ')' || c == '.':
+			out, gap = append(out, byte(c)), 0
+		case c == ' ' || c == '-' || c == '/' || c == '(' || c == ')' || c == '.', c >= utf8.RuneSelf && unicode.In(c, unicode.Zs, unicode.Pd):
 			gap++
 		default:
 			gap = 4

@@ -250,3 +250,30 @@ func TestErase(t *testing.T) {
 		}
 	}
 }
+
+// TestEraseFindsEverySpelling: whatever a payload makes of an address or a number,
+// it is what it says.
+func TestEraseFindsEverySpelling(t *testing.T) {
+	t.Parallel()
+	bodies := []string{
+		`{"note":"write to anna\u002bcalls\u0040example.com"}`, // as .NET writes a plus
+		`{"note":"ANNA\u002BCALLS@EXAMPLE.COM"}`,
+		`note=anna%2Bcalls@example%2Ecom`,
+		`note=mail+anna%2bcalls%40example.com%`, // no form that can be read
+		`{"note":"0151\u00a023456\u2011789"}`,
+		"{\"note\":\"+49\u00a0151\u00a023456\u2013789\"}",
+		`note=%2B49%20151%2023456789`,
+		`note=0151+23456+789`,
+		`{"note":"0151\/23456789"}`,
+	}
+	for person, want := range map[admin.Person]int{{Email: "anna+calls@example.com"}: 4, {Phone: "+49 151 23456789"}: 5} {
+		d := keeperDesk(t)
+		for _, body := range bodies {
+			keep(t, d, store.Event{Body: []byte(body)})
+		}
+		got, err := d.Erase(t.Context(), person, true, nil)
+		if err != nil || len(got.Events) != want {
+			t.Errorf("%+v is in %d events, want %d: %+v, %v", person, len(got.Events), want, got.Events, err)
+		}
+	}
+}
