@@ -240,10 +240,13 @@ func (s *search) look(v store.View) string {
 	if ev, err := s.d.Parse(v.Event); err == nil && s.isAbout(ev) {
 		if ev.Contact != nil && ev.Contact.ID != "" {
 			s.lanes[ev.Lane()] = true
+			if strings.HasPrefix(v.Event.Lane, v.Event.Source+":contact:") { // with a hash in place of an id that is long
+				s.lanes[v.Event.Lane] = true
+			}
 		}
 		return whyContact
 	}
-	texts := [][]byte{v.Event.Body, []byte(v.Event.Lane)}
+	texts := [][]byte{v.Event.Body, []byte(v.Event.Lane), []byte(v.Event.Discarded)}
 	for _, d := range v.Deliveries {
 		texts = append(texts, []byte(d.Reason), []byte(d.Lane))
 		for _, r := range d.Records {

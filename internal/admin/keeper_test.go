@@ -277,3 +277,34 @@ func TestEraseFindsEverySpelling(t *testing.T) {
 		}
 	}
 }
+
+// TestEraseFindsWhatPeopleWrote: an event that was set aside has its reason.
+func TestEraseFindsWhatPeopleWrote(t *testing.T) {
+	t.Parallel()
+	d := keeperDesk(t)
+	keep(t, d, store.Event{Body: []byte(`odd`), Problem: "odd"})
+	if err := d.DiscardEvents(t.Context(), []uint64{1}, "anna@example.com asked for it"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := d.Erase(t.Context(), admin.Person{Email: "anna@example.com"}, false, nil); err != nil {
+		t.Fatal(err)
+	}
+	if e, err := d.Event(t.Context(), 1); err == nil && strings.Contains(e.Discarded, "anna") {
+		t.Errorf("the ledger still says %q", e.Discarded)
+	}
+}
+
+// TestEraseFindsContactsOfLongIDs: the lane of one is a hash in part.
+func TestEraseFindsContactsOfLongIDs(t *testing.T) {
+	t.Parallel()
+	d := keeperDesk(t)
+	id := strings.Repeat("c", 300)
+	lane := "telli:contact:" + id[:26] + "~0123456789abcdef0123456789abcdef"
+	keep(t, d, store.Event{Body: []byte(`{"contact":{"id":"` + id + `","email":"anna@example.com"}}`), Lane: lane})
+	keep(t, d, store.Event{Body: []byte(`{"contact":{"id":"` + id + `"}}`), Lane: lane})
+	keep(t, d, store.Event{Body: []byte(`{"contact":{"id":"another"}}`), Lane: "telli:contact:another"})
+	got, err := d.Erase(t.Context(), admin.Person{Email: "anna@example.com"}, true, nil)
+	if err != nil || len(got.Events) != 2 {
+		t.Errorf("found %+v, %v; want the contact's two events", got.Events, err)
+	}
+}
