@@ -1,6 +1,7 @@
 package sources
 
 import (
+	"bytes"
 	"cmp"
 	"mime"
 	"net/url"
@@ -23,7 +24,10 @@ type Discreet interface {
 // or with dots at the end of a path. Summaries stay.
 func WithoutTranscript(r *Request, more ...string) []byte {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if mediaType == FormType {
+	// Some sources read JSON under any type. As a form it would be one name
+	// without end, and go whole.
+	begin := bytes.TrimLeft(r.Body, " \t\r\n")
+	if mediaType == FormType && !bytes.HasPrefix(begin, []byte("{")) && !bytes.HasPrefix(begin, []byte("[")) {
 		return formWithout(r.Body, more)
 	}
 	doc, err := ReadJSON(r.Body)

@@ -19,6 +19,8 @@ func TestWithoutTranscript(t *testing.T) {
 		{"what is no JSON stays as it came", "", `{"transcript":"hi"`, "", `{"transcript":"hi"`},
 		{"a key that stands twice is not read", "", `{"transcript":"hi","transcript":"ho"}`, "", `{"transcript":"hi","transcript":"ho"}`},
 		{"fields of a form", form, "CallSid=CA1&TranscriptionText=hi+there&x=1", "", "CallSid=CA1&x=1"},
+		{"JSON that is sent as a form", form, `{"id":1,"transcript":"hi","at":"x=1&y=2"}`, "", `{"id":1,"transcript":null,"at":"x=1&y=2"}`},
+		{"a list of JSON that is sent as a form", form, ` [{"transcript":"hi"}]`, "", ` [{"transcript":null}]`},
 		{"escaped names of a form", form, "Transcription%54ext=hi&x=1", "", "x=1"},
 	} {
 		r := &Request{Header: http.Header{"Content-Type": {c.media}}, Body: []byte(c.body)}
