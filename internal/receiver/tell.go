@@ -50,7 +50,11 @@ func (r *Receiver) tell(source string, req *http.Request, a answer) {
 	if a.result != "refused" && a.result != "failed" {
 		return
 	}
-	more, ok := r.quiet.pass(source+" "+a.reason, r.Now())
+	near := "" // apart from other unknown paths, of which there is always one
+	if source == "" {
+		near = r.nearest(req)
+	}
+	more, ok := r.quiet.pass(source+" "+a.reason+" "+near, r.Now())
 	if !ok {
 		return
 	}
@@ -73,7 +77,7 @@ func (r *Receiver) tell(source string, req *http.Request, a answer) {
 	}
 	if source == "" {
 		level, message = slog.LevelDebug, "a request to an unknown path"
-		if near := r.nearest(req); near != "" {
+		if near != "" {
 			level, hint = slog.LevelWarn, "the path is wrong; webhooks of this source belong to "+near
 		}
 	}

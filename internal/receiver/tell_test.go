@@ -49,3 +49,17 @@ func TestTheFirstRefusalThatAVendorPunishesIsAnAlarm(t *testing.T) {
 		t.Errorf("want a warning without alarm where there is no signature, got\n%s", log)
 	}
 }
+
+// Scanners ask for paths all day: the sender with a wrong address is told of
+// whenever it comes.
+func TestAWrongAddressIsToldOfAmongOtherUnknownPaths(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, nil)
+	for _, path := range []string{"/wp-login.php", "/hook/telli", "/hook/telli", "/.env"} {
+		b.do(t, "POST", path, "{}", http.Header{"Content-Type": {"application/json"}})
+	}
+	b.Close() // the log is written after the answer
+	if log := b.log.String(); strings.Count(log, "belong to /hooks/telli") != 1 {
+		t.Errorf("want one line that names the right address, got\n%s", log)
+	}
+}
