@@ -18,15 +18,18 @@ import (
 // maxLine is the longest line of such an answer, in bytes.
 const maxLine = 8 << 20
 
-// saying begins such an answer, and returns what says a line.
+// saying begins such an answer, and returns what says a line. A line that is not
+// read in time ends it as hanging up does.
 func saying(w http.ResponseWriter) func(line any) {
 	out := http.NewResponseController(w)
 	_ = out.SetReadDeadline(time.Time{}) // it takes as long as it takes
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	enc := json.NewEncoder(w)
 	return func(line any) {
+		_ = out.SetWriteDeadline(time.Now().Add(sendTime))
 		_ = enc.Encode(line) // the reader is gone: the context ends
 		_ = out.Flush()
+		_ = out.SetWriteDeadline(time.Time{}) // of HTTP/2 it would end the answer between two lines
 	}
 }
 
