@@ -52,7 +52,8 @@ func (c *cli) deliveriesList() *cobra.Command {
 						}
 						return list, err
 					},
-					event: func(d admin.Delivery) string { return d.Event },
+					event:    func(d admin.Delivery) string { return d.Event },
+					together: true,
 					table: func(w io.Writer, list []admin.Delivery) error {
 						held, err := heldUntil(cmd.Context(), ops, list)
 						if err != nil {

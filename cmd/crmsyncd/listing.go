@@ -24,6 +24,9 @@ type listing[T any] struct {
 	ask   func() ([]T, error) // one page, by the filter whose fields print sets
 	event func(T) string      // id of an entry's event
 	table func(io.Writer, []T) error
+	// together says that entries of one event are not torn apart, so that a page
+	// may be shorter than its limit though there are more.
+	together bool
 }
 
 // print writes a page as a table and says if there may be more or, with
@@ -42,8 +45,23 @@ func (l listing[T]) print(cmd *cobra.Command, asJSON bool, before *uint64, limit
 	if err := l.table(cmd.OutOrStdout(), list); err != nil {
 		return err
 	}
-	if *limit > 0 && len(list) >= *limit {
-		fmt.Fprintf(cmd.OutOrStdout(), "there may be more: add --before %s, or --limit\n", l.event(list[len(list)-1]))
+	if len(list) == 0 {
+		return nil
+	}
+	last, more := l.event(list[len(list)-1]), *limit > 0 && len(list) >= *limit
+	if !more && l.together {
+		if *before, err = store.ParseEventID(last); err != nil {
+			return err
+		}
+		*limit = 1
+		behind, err := l.ask()
+		if err != nil {
+			return err
+		}
+		more = len(behind) > 0
+	}
+	if more {
+		fmt.Fprintf(cmd.OutOrStdout(), "there may be more: add --before %s, or --limit\n", last)
 	}
 	return nil
 }
@@ -56,7 +74,7 @@ func (l listing[T]) printAll(w io.Writer, before *uint64, limit *int) error {
 			return err
 		}
 		all = append(all, list...)
-		if len(list) < pageSize {
+		if len(list) == 0 || len(list) < pageSize && !l.together {
 			return printJSON(w, all)
 		}
 		if *before, err = store.ParseEventID(l.event(list[len(list)-1])); err != nil {
