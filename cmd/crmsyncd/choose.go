@@ -269,12 +269,12 @@ func maskPreviews(list []admin.Preview) {
 }
 
 func printPreviewRecord(w io.Writer, r admin.PreviewRecord) {
-	fmt.Fprintf(w, "  %s %s %s by rule %q", r.Connector, r.Object, cmp.Or(r.ID, "(looked up, or made)"), r.Rule)
+	fmt.Fprintf(w, "  %s %s %s by rule %q", r.Connector, visible(r.Object), visible(cmp.Or(r.ID, "(looked up, or made)")), r.Rule)
 	if r.Shadow {
 		fmt.Fprint(w, ", in shadow mode: nothing would be written")
 	}
 	if r.Skip != "" {
-		fmt.Fprintf(w, ": skipped, %s\n", r.Skip)
+		fmt.Fprintf(w, ": skipped, %s\n", visible(r.Skip))
 		return
 	}
 	fmt.Fprintln(w)

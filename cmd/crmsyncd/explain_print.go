@@ -42,7 +42,7 @@ func painted(colour, text string) string { return colour + text + reset }
 func printExplanation(w io.Writer, p paint, ev *event.Event, mends *admin.Mends, rules []mapping.Explanation) error {
 	fmt.Fprintf(w, "%s from %s", ev.Type, ev.Source)
 	if ev.Call != nil {
-		fmt.Fprintf(w, ", call %s", ev.Call.Status)
+		fmt.Fprintf(w, ", call %s", visible(ev.Call.Status))
 	}
 	fmt.Fprintln(w)
 	if mends != nil {
@@ -103,7 +103,7 @@ func explainRecord(w io.Writer, p paint, rec mapping.ExplainedRecord) {
 	case rec.Skip != "":
 		fmt.Fprintf(w, ": skipped, %s", rec.Skip)
 	case len(rec.Match) > 0:
-		fmt.Fprintf(w, ", found by %s", strings.Join(rec.Match, ", else "))
+		fmt.Fprintf(w, ", found by %s", visible(strings.Join(rec.Match, ", else ")))
 	}
 	fmt.Fprintln(w)
 	// Colours would count as width, so the lines get theirs afterwards.
@@ -210,7 +210,7 @@ func value(v any) string {
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
 		if err := enc.Encode(v); err == nil {
-			return short(strings.TrimSpace(b.String()))
+			return visible(short(strings.TrimSpace(b.String())))
 		}
 	case []any:
 		items := make([]string, len(v))

@@ -149,7 +149,7 @@ func describeRun(r store.Run) string {
 	}
 	fmt.Fprintf(&s, " (%s %d, %s, %v)", kind, r.ID, plural(r.Requests, "request"), r.EndedAt.Sub(r.BeganAt).Round(100*time.Millisecond))
 	if r.Note != "" && r.State != store.RunFailed {
-		fmt.Fprintf(&s, "\n  %s", r.Note)
+		fmt.Fprintf(&s, "\n  %s", visible(r.Note))
 	}
 	return s.String()
 }

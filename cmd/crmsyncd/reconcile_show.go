@@ -122,7 +122,7 @@ func printReport(w io.Writer, r admin.RunReport) error {
 		fmt.Fprintf(w, "  it was cut off %s and went on\n", plural(r.Resumed, "time"))
 	}
 	if r.State == store.RunFailed {
-		fmt.Fprintf(w, "  %s\n", r.Note)
+		fmt.Fprintf(w, "  %s\n", visible(r.Note))
 	}
 	if len(r.Found) == 0 {
 		return nil
@@ -145,7 +145,7 @@ func printFound(w io.Writer, list []store.Finding) error {
 		if record == "" {
 			record = f.Contact
 		}
-		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", f.Kind, record, f.Field, f.Ours, f.Theirs, f.Did, f.Event, f.Note)
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", visible(f.Kind), visible(record), visible(f.Field), visible(f.Ours), visible(f.Theirs), f.Did, f.Event, visible(f.Note))
 	}
 	return tw.Flush()
 }

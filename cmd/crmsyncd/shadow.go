@@ -69,4 +69,4 @@ func masked(s string) string {
 }
 
 // oneLine shows a value on a line of its own, short.
-func oneLine(s string) string { return short(strings.Join(strings.Fields(s), " ")) }
+func oneLine(s string) string { return visible(short(strings.Join(strings.Fields(s), " "))) }

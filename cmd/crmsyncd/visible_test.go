@@ -6,7 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -15,7 +17,7 @@ const evil = "a\n7  root\terase\x1b[2J\x9b\u202e"
 
 func TestListingsShowWhatWouldMoveTheTerminalAsEscapes(t *testing.T) {
 	t.Parallel()
-	d := admin.Delivery{ID: "evt_1.hubspot", State: store.Dead, Type: evil, Reason: evil, Records: []store.Record{{ID: evil, Note: evil}}}
+	d := admin.Delivery{ID: "evt_1.hubspot", State: store.Dead, Type: evil, Reason: evil, Records: []store.Record{{ID: evil, Note: evil, Changes: []store.Change{{Field: "x", Before: "a\x1b[2J", After: evil}}}}}
 	e := admin.Event{State: store.Quarantined, Problem: evil, Discarded: evil, Deliveries: []admin.Delivery{d}}
 	e.ID, e.Type = "evt_1", evil
 	for name, print := range map[string]func(*bytes.Buffer) error{
@@ -25,6 +27,26 @@ func TestListingsShowWhatWouldMoveTheTerminalAsEscapes(t *testing.T) {
 		"deliveries list": func(w *bytes.Buffer) error { return printDeliveries(w, []admin.Delivery{d}, nil) },
 		"events list":     func(w *bytes.Buffer) error { return printEvents(w, []admin.Event{e}) },
 		"deliveries show": func(w *bytes.Buffer) error { showDelivery(w, d, true); return nil },
+		"reconcile show": func(w *bytes.Buffer) error {
+			return printReport(w, admin.RunReport{Run: store.Run{State: store.RunFailed, Note: evil}, Found: []store.Finding{
+				{Kind: evil, Object: evil, Record: evil, Field: evil, Ours: evil, Theirs: evil, Note: evil}, {Contact: evil},
+			}})
+		},
+		"reconcile": func(w *bytes.Buffer) error {
+			_, err := w.WriteString(describeRun(store.Run{State: store.RunStopped, Note: evil}))
+			return err
+		},
+		"a dry run of replay": func(w *bytes.Buffer) error {
+			printPreviewRecord(w, admin.PreviewRecord{Object: evil, ID: evil, Skip: evil})
+			return nil
+		},
+		"explain": func(w *bytes.Buffer) error {
+			return printExplanation(w, painted, &event.Event{Call: &event.Call{Status: evil}}, nil, nil)
+		},
+		"explain's match": func(w *bytes.Buffer) error {
+			explainRecord(w, painted, mapping.ExplainedRecord{Match: []string{evil}})
+			return nil
+		},
 		"status": func(w *bytes.Buffer) error {
 			return printStatus(w, admin.Status{Connectors: []admin.Connector{{Name: "x", Reason: evil}}}, time.Now())
 		},
