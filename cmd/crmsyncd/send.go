@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io"
@@ -206,7 +207,10 @@ func (s sender) post(ctx context.Context, address string, body []byte, id string
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return "", 0, fmt.Errorf("post to the daemon: %w", err)
+		if of, ok := errors.AsType[*url.Error](err); ok {
+			err = of.Err // without the address, which may end in a token
+		}
+		return "", 0, fmt.Errorf("post to %s: %w", u.Host, err)
 	}
 	defer resp.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(resp.Body, 1<<16))
