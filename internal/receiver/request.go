@@ -147,7 +147,7 @@ func (r *Receiver) body(w http.ResponseWriter, req *http.Request, limit int64) (
 	// The length that is announced is only believed as the bytes arrive.
 	size := int64(4 << 10)
 	if req.ContentLength >= 0 {
-		size = min(req.ContentLength+1, 64<<10)
+		size = min(req.ContentLength+1, size)
 	}
 	buf := make([]byte, 0, size)
 	ok := hold(size)

@@ -208,3 +208,27 @@ func TestTooLarge(t *testing.T) {
 	}
 	resp.Body.Close()
 }
+
+// Who only announces a body has none: with 64 requests at a time in each
+// connection, few senders would else hold all the memory that bodies may have.
+func TestAnnouncedBodiesHoldNoMemory(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, func(o *receiver.Options) { o.Limits.Buffered = 1 << 20 })
+	for range 40 {
+		c, err := net.Dial("tcp", b.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := io.WriteString(c, "POST /hooks/telli HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 60000\r\n\r\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	time.Sleep(200 * time.Millisecond) // until all are read
+	h := http.Header{"Content-Type": {"application/json"}}
+	body := strings.Repeat(" ", 50_000) + "{}"
+	sign(t, h, secret, "msg_1", body, time.Now())
+	if res, _ := b.do(t, "POST", "/hooks/telli", body, h); res.StatusCode != http.StatusOK {
+		t.Errorf("a webhook is answered %s", res.Status)
+	}
+}
