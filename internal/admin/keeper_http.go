@@ -117,6 +117,7 @@ func work[T any](w http.ResponseWriter, r *http.Request, do func(tell func(done,
 		_ = out.SetWriteDeadline(time.Now().Add(sendTime))
 		_ = enc.Encode(l) // the reader is gone: the context ends
 		_ = out.Flush()
+		_ = out.SetWriteDeadline(time.Time{}) // of HTTP/2 it would end the answer between two lines
 	}
 	var told time.Time
 	result, err := do(func(done, total int) {

@@ -5,13 +5,16 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/store"
 )
 
 // TestAReaderThatStandsStillEndsTheWork: one that was stopped with Ctrl-Z would
@@ -72,3 +75,57 @@ func (l *once) Accept() (net.Conn, error) {
 
 func (l *once) Close() error   { l.end.Do(func() { close(l.closed) }); return nil }
 func (l *once) Addr() net.Addr { return near{}.LocalAddr() }
+
+// TestLongWorkMayPauseBetweenLines: over HTTP/2 a deadline ends an answer also
+// while nothing is being written.
+func TestLongWorkMayPauseBetweenLines(t *testing.T) {
+	t.Parallel()
+	d := keeperDesk(t)
+	w := &deadlines{ResponseRecorder: httptest.NewRecorder()}
+	looked := 0
+	look := func() {
+		looked++
+		if !w.until.IsZero() {
+			t.Errorf("between two lines the answer is to end at %v", w.until)
+		}
+	}
+	d.Ledger = pausing{d.Ledger, look}
+	d.Backfills = func(_ context.Context, _ string, _ admin.BackfillOrder, tell func(admin.BackfillProgress)) (admin.BackfillProgress, error) {
+		tell(admin.BackfillProgress{})
+		look()
+		return admin.BackfillProgress{}, nil
+	}
+	for path, body := range map[string]string{
+		"/api/ledger/verify":          `{}`,
+		"/api/sources/telli/backfill": `{"from":"2026-01-01T00:00:00Z","until":"2026-01-02T00:00:00Z","name":"x","dry_run":true}`,
+	} {
+		r := httptest.NewRequest("POST", path, strings.NewReader(body))
+		r.Host = "localhost"
+		r.Header.Set("Content-Type", "application/json")
+		admin.Handler(d, nil).ServeHTTP(w, r)
+	}
+	if looked != 2 {
+		t.Errorf("looked %d times: %s", looked, w.Body)
+	}
+}
+
+// pausing is a ledger of which verifying tells how far it is, and goes on.
+type pausing struct {
+	store.Ledger
+	look func()
+}
+
+func (p pausing) Verify(_ context.Context, tell func(done, total int)) ([]store.Damage, error) {
+	tell(1, 2)
+	p.look()
+	return nil, nil
+}
+
+// deadlines knows until when an answer may be written.
+type deadlines struct {
+	*httptest.ResponseRecorder
+	until time.Time
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error { d.until = t; return nil }
+func (d *deadlines) SetReadDeadline(time.Time) error    { return nil }
