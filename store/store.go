@@ -83,7 +83,9 @@ type Ledger interface {
 	// Settle keeps the news of deliveries, links and heads of several
 	// deliveries in one commit. What a delivery has from its event (Source,
 	// Type, Lane, OccurredAt, Rank) and CreatedAt stay as kept. One that was
-	// discarded meanwhile stays so unless the news is that it is done. An
+	// discarded meanwhile stays so unless the news is that it is done. One that
+	// was planned again meanwhile, or is to be tried again, goes on waiting,
+	// as the news is of how its event read before: Update.Read tells. An
 	// unknown delivery is ErrNotFound, and nothing of the call is kept.
 	Settle(ctx context.Context, updates []Update) error
 
@@ -251,6 +253,7 @@ func (h FieldHead) Older(o FieldHead) bool {
 // Update is the news of one delivery.
 type Update struct {
 	Delivery Delivery           // replaces the one kept
+	Read     time.Time          // UpdatedAt of the delivery that the news is of; zero: not told
 	Links    map[LinkKey]string // ids by key; "" forgets the key
 	Heads    map[RecordKey]Head // fields are added to those kept; nil forgets the record
 }

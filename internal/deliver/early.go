@@ -117,11 +117,11 @@ func (w *wave) keepTaken(ctx context.Context, groups []*group, taken map[int]boo
 		case len(j.plan.Records) <= step+1 && !under[j] && j.complete() && !behind[j.d.Lane]:
 			w.verdict(j, now, false)
 			done = append(done, j)
-			updates = append(updates, store.Update{Delivery: j.d})
+			updates = append(updates, j.update())
 		default:
 			behind[j.d.Lane] = true
 			if advanced[j] {
-				updates = append(updates, store.Update{Delivery: j.d})
+				updates = append(updates, j.update())
 			}
 		}
 	}

@@ -26,7 +26,7 @@ func (w *wave) settle(ctx context.Context) {
 	results := map[string]int{}
 	for _, j := range rest {
 		results[w.verdict(j, now, interrupted)]++
-		updates = append(updates, store.Update{Delivery: j.d})
+		updates = append(updates, j.update())
 	}
 	crashpoint.At("settle.begun")
 	if len(updates) > 0 { // else what they wrote was kept with them
@@ -133,6 +133,9 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 	}
 	return d.Kind
 }
+
+// update is the news of the delivery.
+func (j *job) update() store.Update { return store.Update{Delivery: j.d, Read: j.read} }
 
 // complete reports whether every record is as the rules want it.
 func (j *job) complete() bool {
@@ -245,7 +248,7 @@ func (w *wave) intend(ctx context.Context, groups []*group) error {
 	}
 	updates := make([]store.Update, 0, len(touched))
 	for j := range maps.Keys(touched) {
-		updates = append(updates, store.Update{Delivery: j.d})
+		updates = append(updates, j.update())
 	}
 	updates[0].Links, updates[0].Heads = w.links, w.heads
 	crashpoint.At("intent.begun")

@@ -44,6 +44,7 @@ type wave struct {
 // job is one delivery in a wave.
 type job struct {
 	d     store.Delivery
+	read  time.Time // what d was read with as UpdatedAt
 	plan  mapping.Plan
 	state jobState
 	err   *connectors.Error
@@ -68,7 +69,7 @@ func (w *wave) prepare() {
 	w.objects = map[string]connectors.Object{}
 	w.links, w.heads = map[store.LinkKey]string{}, map[store.RecordKey]store.Head{}
 	for _, x := range w.work {
-		j := &job{d: x.Delivery, event: eventIdentity(x.Event), trace: x.Event.InTrace(), since: w.t.d.perhaps(x.Event)}
+		j := &job{d: x.Delivery, read: x.Delivery.UpdatedAt, event: eventIdentity(x.Event), trace: x.Event.InTrace(), since: w.t.d.perhaps(x.Event)}
 		j.d.OccurredAt = ordered(x.Event)
 		w.jobs = append(w.jobs, j)
 		began := time.Now()

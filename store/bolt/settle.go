@@ -44,6 +44,11 @@ func (t *txn) settle(u *store.Update) error {
 		// Discarded by a person while it was under way: it is not tried again.
 		d.State, d.Reason = store.Discarded, kept.Reason
 	}
+	if kept.State == store.Waiting && !u.Read.IsZero() && !u.Read.Equal(kept.UpdatedAt) {
+		// To be tried again since it was read: what came of it is kept, but it is
+		// not over.
+		d.State, d.Due, d.Attempts, d.Kind, d.Reason, d.UpdatedAt = kept.State, kept.Due, kept.Attempts, kept.Kind, kept.Reason, kept.UpdatedAt
+	}
 	if err := t.replace(&kept, &d, time.Time{}); err != nil {
 		return err
 	}

@@ -137,6 +137,33 @@ func discardUnderWay(s *suite) {
 	equal(s, "state of what was written all the same", s.delivery(1, "hubspot").State, store.Done)
 }
 
+func replayUnderWay(s *suite) {
+	ways := map[string]func(store.DeliveryID){
+		"planned again": func(id store.DeliveryID) {
+			s.ok(s.Replay(s.ctx(), []store.Requeue{requeue(s.view(id.Seq).Event)}))
+			s.ok(s.Plan(s.ctx(), []store.Plan{{Seq: id.Seq, Connectors: []string{"hubspot"}}}))
+		},
+		"retried": func(id store.DeliveryID) { s.ok(s.Retry(s.ctx(), []store.DeliveryID{id})) },
+	}
+	s.planned([]string{"hubspot"}, sample(1), sample(2))
+	for n, way := range []string{"planned again", "retried"} {
+		d := s.delivery(uint64(n+1), "hubspot")
+		read := d.UpdatedAt
+		d.Records = []store.Record{{Rule: "r", Object: "calls", Attempted: at(3)}}
+		s.ok(s.Settle(s.ctx(), []store.Update{{Delivery: d, Read: read}}))
+		ways[way](d.ID)
+		s.ok(s.Settle(s.ctx(), []store.Update{{Delivery: d, Read: read}}))
+		d.Records[0].ID, d.State, d.UpdatedAt = "17", store.Done, at(40)
+		s.ok(s.Settle(s.ctx(), []store.Update{{Delivery: d, Read: read}}))
+		d = s.delivery(d.ID.Seq, "hubspot")
+		equal(s, way+": state", d.State, store.Waiting)
+		equal(s, way+": id of the record", d.Records[0].ID, "17")
+		d.State = store.Done
+		s.ok(s.Settle(s.ctx(), []store.Update{{Delivery: d, Read: d.UpdatedAt}}))
+		equal(s, way+": state in the end", s.delivery(d.ID.Seq, "hubspot").State, store.Done)
+	}
+}
+
 func requeue(e store.Event) store.Requeue {
 	return store.Requeue{Seq: e.Seq, Type: e.Type, OccurredAt: e.OccurredAt, Rank: e.Rank, Lane: e.Lane}
 }

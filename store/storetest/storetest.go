@@ -50,6 +50,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		{"retry makes dead and waiting deliveries due at once", retry},
 		{"discard ends what is not done", discard},
 		{"what was discarded while under way stays so", discardUnderWay},
+		{"what is planned again or retried while under way waits once more", replayUnderWay},
 		{"replay makes all deliveries wait again", replay},
 		{"replay keeps ids and open attempts", replayKeepsProgress},
 		{"replay takes an event out of quarantine", replayQuarantined},
