@@ -71,7 +71,9 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 	previous, failedBefore := d.UpdatedAt, d.Kind != ""
 	d.UpdatedAt = now
 	switch {
-	case j.complete():
+	// What an earlier attempt did is not all where the mapping was mended since:
+	// a record counts only once this wave has been at its step.
+	case j.complete() && w.steps >= len(j.plan.Records):
 		d.State, d.Kind, d.Reason, d.Due = store.Done, "", "", time.Time{}
 		if len(j.plan.Records) == 0 {
 			d.Reason = "no rule wants it any more"

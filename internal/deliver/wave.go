@@ -25,6 +25,7 @@ type wave struct {
 	work  []store.Work
 	jobs  []*job
 	begun time.Time
+	steps int // that were begun
 
 	account   *connectors.Error // hit the account as a whole: nothing more is tried
 	succeeded bool              // at least one record was written or looked up
@@ -189,6 +190,7 @@ func (w *wave) run(ctx context.Context) {
 		if !more {
 			break
 		}
+		w.steps = step + 1
 		if len(items) > 0 {
 			w.step(ctx, items)
 			crashpoint.At("wave.step")
