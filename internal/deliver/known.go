@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
@@ -90,6 +91,29 @@ func (w *wave) resolve(g *group, known knowledge) {
 			return
 		}
 	}
+}
+
+// unchanged defers groups of which the ledger knows something else by now, and
+// returns the others. A wave that ended since it was asked had kept that before
+// its claims were free, and nothing else tells of it any more.
+func (w *wave) unchanged(ctx context.Context, groups []*group) ([]*group, error) {
+	items := make([]item, len(groups))
+	for i, g := range groups {
+		items[i] = g.items[0]
+	}
+	known, err := w.lookUp(ctx, items)
+	if err != nil {
+		return nil, err
+	}
+	var same []*group
+	for i, g := range groups {
+		if !slices.Equal(known[i].ids, g.linked) || known[i].attempted.IsZero() == g.marked {
+			g.deferAll()
+			continue
+		}
+		same = append(same, g)
+	}
+	return same, nil
 }
 
 // identity names the record as far as it is known, and all names under which

@@ -139,6 +139,7 @@ func ledgerError(err error) *connectors.Error {
 // be the same as another's, without certainty, are deferred: after the other
 // is written, the look-up tells.
 func (w *wave) group(ctx context.Context, items []item) ([]*group, error) {
+	over := w.t.ended()
 	known, err := w.lookUp(ctx, items)
 	if err != nil {
 		return nil, err
@@ -182,7 +183,10 @@ func (w *wave) group(ctx context.Context, items []item) ([]*group, error) {
 		byIdentity[identity] = g
 		out = append(out, g)
 	}
-	return out, nil
+	if w.t.ended() == over {
+		return out, nil
+	}
+	return w.unchanged(ctx, out)
 }
 
 // mayJoin reports whether an item may share a group's change.

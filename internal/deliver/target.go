@@ -51,6 +51,7 @@ type target struct {
 	busy        map[string]bool // lanes in waves under way
 	keys        map[string]turn // keys of records in waves under way, and who has them
 	waves       int             // under way
+	over        int             // waves that have ended
 	begun       time.Time       // when the youngest of them began
 	looks       int             // of them, that look up records
 	lookBegan   time.Time       // when one began that found no other doing so
@@ -244,6 +245,7 @@ func (t *target) inLedger(links map[store.LinkKey]string) {
 func (t *target) end(w *wave) {
 	t.mu.Lock()
 	t.waves--
+	t.over++
 	for _, x := range w.work {
 		delete(t.busy, x.Delivery.Lane)
 	}
@@ -254,6 +256,13 @@ func (t *target) end(w *wave) {
 	}
 	t.mu.Unlock()
 	t.poke()
+}
+
+// ended counts the waves that have ended.
+func (t *target) ended() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.over
 }
 
 // looking notes that a wave looks up records, until the function that it
