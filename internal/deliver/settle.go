@@ -254,8 +254,12 @@ func (w *wave) intend(ctx context.Context, groups []*group) error {
 	}
 	updates[0].Links, updates[0].Heads = w.links, w.heads
 	crashpoint.At("intent.begun")
-	err := w.t.d.ledger.Settle(ctx, updates)
+	// The ledger is not left alone with what is changed below.
+	err := w.t.d.ledger.Settle(context.WithoutCancel(ctx), updates)
 	crashpoint.At("intent.kept")
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err != nil {
 		for r := range maps.Values(touched) {
 			r.Attempted = time.Time{} // nothing was sent
