@@ -287,6 +287,7 @@ func (b *batch) close() (err error) {
 	if b.t.sealed {
 		b.l.keys = b.t.keys
 	}
+	b.l.recent.expire(b.t.forgotten)
 	if moved > 0 || done {
 		b.l.recent.moved(moved, done)
 	}

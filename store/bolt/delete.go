@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -77,7 +78,7 @@ func (t *txn) indexIDs(e *eventHead) (err error) {
 	}
 	hashes := e.hashes(&e.Event)
 	e.eachKey(&e.Event, &hashes, func(k idKey, v idValue) {
-		if err == nil {
+		if err == nil && !slices.Contains(t.forgotten, k) {
 			err = t.put(idsBucket, k[:], v.record())
 		}
 	})

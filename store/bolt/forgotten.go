@@ -10,10 +10,18 @@ import (
 // time: such keys lie in no day that would pass, and go with the event.
 func (t *txn) dropUndated(seq uint64) error {
 	e, err := t.eventHead(seq)
-	if err != nil || e.kinds&markContent == 0 || e.day != undated || seq > t.counts.indexed {
+	if err != nil || e.kinds&markContent == 0 || e.day != undated {
 		return err
 	}
 	h := e.hashes(&e.Event).content
+	if seq > t.counts.indexed {
+		t.forgotten = append(t.forgotten, makeIDKey(idContent, undated, h))
+		if o := t.l.recent.old; o != nil { // it may have been moved already
+			k := makeIDKey(idUntimed, o.part.number, h)
+			return t.delIfThere(idsBucket, k[:])
+		}
+		return nil
+	}
 	if k, _, in := t.inParts(t.l.recent.parts, h); in {
 		return t.del(idsBucket, k[:])
 	}

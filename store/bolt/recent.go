@@ -41,6 +41,7 @@ type oldIDs struct {
 	ids   map[idKey]idValue // not changed any more
 	upTo  uint64            // ids of events after this seq are not in it
 	moved int               // of order
+	gone  map[idKey]bool    // of ids, with their events
 
 	sorted chan struct{} // closed when what follows is there
 	order  []idEntry
@@ -58,7 +59,7 @@ func newRecentIDs(tableLen, runLen int, since uint64, parts []part) *recentIDs {
 
 func (r *recentIDs) find(k idKey) (idValue, bool) {
 	v, known := r.young[k]
-	if !known && r.old != nil {
+	if !known && r.old != nil && !r.old.gone[k] {
 		v, known = r.old.ids[k]
 	}
 	return v, known
@@ -80,13 +81,24 @@ func (r *recentIDs) forget(keys []idKey) {
 	}
 }
 
+// expire forgets ids that are gone with their events.
+func (r *recentIDs) expire(keys []idKey) {
+	for _, k := range keys {
+		if _, young := r.young[k]; young {
+			delete(r.young, k)
+		} else if r.old != nil {
+			r.old.gone[k] = true
+		}
+	}
+}
+
 // grow makes the young table the old one if it is full and the last one is
 // gone. seq is that of the last event kept.
 func (r *recentIDs) grow(seq uint64) {
 	if r.old != nil || len(r.young) < r.tableLen && seq-r.since < uint64(r.tableLen) {
 		return
 	}
-	r.old = &oldIDs{ids: r.young, upTo: seq, sorted: make(chan struct{})}
+	r.old = &oldIDs{ids: r.young, upTo: seq, gone: map[idKey]bool{}, sorted: make(chan struct{})}
 	if n := len(r.parts); n > 0 {
 		r.old.part.number = r.parts[n-1].number + 1
 	}
@@ -176,6 +188,11 @@ func (t *txn) moveIDs() (n int, done bool, err error) {
 	r := t.l.recent
 	run, done := r.next(len(t.remembered), int(t.counts.seq-t.l.counts.seq))
 	for i := range run {
+		if k := run[i].key; k[0] == idUntimed {
+			if k = makeIDKey(idContent, undated, k.hash()); r.old.gone[k] || slices.Contains(t.forgotten, k) {
+				continue
+			}
+		}
 		if err := t.put(idsBucket, run[i].key[:], run[i].value.record()); err != nil {
 			return 0, false, err
 		}

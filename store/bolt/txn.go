@@ -25,6 +25,7 @@ type txn struct {
 	// remembered are the ids that are in memory because of this transaction.
 	remembered []idKey
 	dropped    []int32 // parts of ids that are gone with it
+	forgotten  []idKey // ids in memory that are gone with it
 	l          *Ledger
 }
 

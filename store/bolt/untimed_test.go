@@ -112,6 +112,31 @@ func TestUntimed(t *testing.T) {
 		stillKnown(t, l, 2) // an erased one is known for good
 	})
 
+	for name, tables := range map[string]struct{ len, run int }{"young": {1000, 3}, "on their way": {30, 29}, "half moved": {30, 7}} {
+		t.Run("ids go with their events while they are "+name, func(t *testing.T) {
+			t.Parallel()
+			l := openSmall(t, t.TempDir(), tables.len, tables.run)
+			defer l.Close()
+			const events = 40
+			for n := 1; n <= events; n++ {
+				seq := appendNew(t, l, untimedSample(n))
+				if err := l.Plan(t.Context(), []store.Plan{{Seq: seq}}); err != nil { // no rule wants it
+					t.Fatal(err)
+				}
+			}
+			expireAll(t, l, untimedSample(events).ReceivedAt.AddDate(1, 0, 0))
+			for n := events + 1; n <= 5*events; n++ {
+				appendNew(t, l, untimedSample(n))
+			}
+			sound(t, l)
+			for n := 1; n <= events; n++ {
+				appendNew(t, l, untimedSample(n)) // nothing knows of the first one
+			}
+			expireAll(t, l, untimedSample(5*events).ReceivedAt.AddDate(2, 0, 0))
+			sound(t, l)
+		})
+	}
+
 	t.Run("a damaged filter is reported and does no harm", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
