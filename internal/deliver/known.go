@@ -36,6 +36,11 @@ func (w *wave) lookUp(ctx context.Context, items []item) ([]knowledge, error) {
 	if err != nil {
 		return nil, err
 	}
+	for i, k := range keys {
+		if news, told := w.links[k]; told { // by an earlier step, and kept with the wave
+			ids[i] = news
+		}
+	}
 	out := make([]knowledge, len(items))
 	for i, it := range items {
 		n := len(it.rec.Keys)
