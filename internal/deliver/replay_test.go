@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/deliver"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -36,6 +37,36 @@ func TestAReplayOfWhatIsUnderWayIsNotLost(t *testing.T) {
 		b.settled(time.Minute)
 		if got := b.crm.column("calls", "status"); got != "no_answer" {
 			t.Errorf("the call is %q in the CRM, want what the replay was for", got)
+		}
+	})
+}
+
+func TestAReplayThatMovesTheLaneOfWhatIsUnderWay(t *testing.T) {
+	t.Parallel()
+	storyOf(t, "it is not sent beside itself", notes, func(t *testing.T, b *bench) {
+		b.halt(true)
+		c := &slowCRM{crm: b.crm, under: map[string]bool{}}
+		s := setup(t, b.crm, notes)
+		s.Connectors["crm"] = deliver.Target{Connector: c, Wave: 100}
+		b.runWith(s)
+		hang := make(chan struct{})
+		b.crm.hang = hang
+		seq := b.call("1", 0)
+		time.Sleep(time.Second)
+		q := store.Requeue{Seq: seq, Type: event.CallEnded, OccurredAt: epoch, Rank: 60, Lane: "another"}
+		if err := b.ledger.Replay(t.Context(), []store.Requeue{q}); err != nil {
+			t.Fatal(err)
+		}
+		b.d.WakeAll()
+		b.call("2", 0)
+		time.Sleep(5 * time.Second) // another wave may begin beside one that takes so long
+		b.crm.mu.Lock()
+		b.crm.hang = nil
+		b.crm.mu.Unlock()
+		close(hang)
+		b.settled(time.Minute)
+		if n := len(b.crm.list("notes")); n != 2 || c.twice {
+			t.Errorf("%d notes, want 2; sent beside a request under way: %v", n, c.twice)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package deliver
 import (
 	"context"
 	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -43,18 +44,19 @@ type target struct {
 	pausedUntil time.Time
 	parked      bool
 	reason      string
-	kind        connectors.Kind // of the failure that reason tells of
-	failures    int             // account-wide failures in a row
-	failedAt    time.Time       // when the last of them was noted
-	trickle     int             // deliveries in the next wave after a pause; 0: no bound
-	lastSuccess time.Time       // of any record
-	busy        map[string]bool // lanes in waves under way
-	keys        map[string]turn // keys of records in waves under way, and who has them
-	waves       int             // under way
-	over        int             // waves that have ended
-	begun       time.Time       // when the youngest of them began
-	looks       int             // of them, that look up records
-	lookBegan   time.Time       // when one began that found no other doing so
+	kind        connectors.Kind           // of the failure that reason tells of
+	failures    int                       // account-wide failures in a row
+	failedAt    time.Time                 // when the last of them was noted
+	trickle     int                       // deliveries in the next wave after a pause; 0: no bound
+	lastSuccess time.Time                 // of any record
+	busy        map[string]bool           // lanes in waves under way
+	under       map[store.DeliveryID]bool // in waves under way
+	keys        map[string]turn           // keys of records in waves under way, and who has them
+	waves       int                       // under way
+	over        int                       // waves that have ended
+	begun       time.Time                 // when the youngest of them began
+	looks       int                       // of them, that look up records
+	lookBegan   time.Time                 // when one began that found no other doing so
 	waveID      int
 	recent      map[store.LinkKey]recentID // records written lately, which neither the ledger knows nor searches may find yet
 	swept       time.Time                  // when the old ones among them were thrown away
@@ -72,7 +74,7 @@ type turn struct{ wave, step int }
 
 func newTarget(d *Deliverer, name string) *target {
 	return &target{
-		d: d, name: name, signal: make(chan struct{}, 1), busy: map[string]bool{}, keys: map[string]turn{},
+		d: d, name: name, signal: make(chan struct{}, 1), busy: map[string]bool{}, under: map[store.DeliveryID]bool{}, keys: map[string]turn{},
 		recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{}, suspects: map[store.DeliveryID]bool{},
 	}
 }
@@ -162,7 +164,11 @@ func (t *target) loop(ctx context.Context) {
 			// Not for long: the wall clock may be put forward meanwhile.
 			t.await(ctx, min(next.Sub(t.d.clock.now()), glance))
 		default:
-			w := t.begin(setup, to, t.apart(work))
+			if work = t.apart(t.free(work)); len(work) == 0 {
+				t.await(ctx, glance) // the end of a wave signals
+				continue
+			}
+			w := t.begin(setup, to, work)
 			under.Go(func() {
 				defer t.end(w)
 				w.guarded(t.d.work)
@@ -217,6 +223,18 @@ func (t *target) isBusy(lane string) bool {
 	return t.busy[lane]
 }
 
+// free leaves out lanes with a delivery that is under way: a replay has moved it
+// there from another one since.
+func (t *target) free(work []store.Work) []store.Work {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	held := map[string]bool{}
+	for _, x := range work {
+		held[x.Delivery.Lane] = held[x.Delivery.Lane] || t.under[x.Delivery.ID]
+	}
+	return slices.DeleteFunc(work, func(x store.Work) bool { return held[x.Delivery.Lane] })
+}
+
 func (t *target) begin(setup Setup, to Target, work []store.Work) *wave {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -224,7 +242,7 @@ func (t *target) begin(setup Setup, to Target, work []store.Work) *wave {
 	t.waves++
 	t.begun = time.Now()
 	for _, w := range work {
-		t.busy[w.Delivery.Lane] = true
+		t.busy[w.Delivery.Lane], t.under[w.Delivery.ID] = true, true
 	}
 	if t.begun.Sub(t.swept) > recentLife/20 { // there may be very many
 		t.swept = t.begun
@@ -248,6 +266,7 @@ func (t *target) end(w *wave) {
 	t.over++
 	for _, x := range w.work {
 		delete(t.busy, x.Delivery.Lane)
+		delete(t.under, x.Delivery.ID)
 	}
 	for k, by := range t.keys {
 		if by.wave == w.id {
