@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,9 +105,13 @@ func lastKnown(ctx context.Context, l store.Ledger, now time.Time) (last time.Ti
 	if events, err := l.Events(ctx, store.EventFilter{Limit: 1}); err == nil && len(events) > 0 {
 		last, newest = events[0].Event.ReceivedAt, events[0].Event.Seq
 	}
-	// A backup is the last thing in the audit trail of its copy.
-	if audits, err := l.Audits(ctx, store.AuditFilter{Limit: 1}); err == nil && len(audits) > 0 && audits[0].At.After(last) {
-		last = audits[0].At
+	// A backup is the last thing in the audit trail of its copy, but for what people
+	// did to that before a daemon began with it.
+	if audits, err := l.Audits(ctx, store.AuditFilter{}); err == nil {
+		made := slices.IndexFunc(audits, func(a store.Audit) bool { return a.What == "ledger backup" })
+		if made >= 0 && audits[made].At.After(last) {
+			last = audits[made].At
+		}
 	}
 	if last.IsZero() || last.After(now) { // a clock was wrong
 		last = now.Add(-store.LongestWait)

@@ -70,6 +70,24 @@ func TestSettle(t *testing.T) {
 		}
 	})
 
+	t.Run("what a person did to a copy before its first start does not end the gap", func(t *testing.T) {
+		t.Parallel()
+		home, away := t.TempDir(), t.TempDir()
+		l := open(t, home)
+		Settle(t.Context(), l, home, log)
+		received := time.Now().Add(-3 * time.Hour).Truncate(time.Second).UTC()
+		e := store.Event{Source: "s", Vendor: "v", Type: event.CallEnded, Lane: "l", OccurredAt: received, ReceivedAt: received, Body: []byte("{}")}
+		if _, err := l.Append(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.KeepAudit(t.Context(), store.Audit{What: "deliveries retry"}); err != nil {
+			t.Fatal(err)
+		}
+		if h := Settle(t.Context(), l, away, log); len(h.Gaps) != 1 || !h.Gaps[0].From.Equal(received) {
+			t.Errorf("gaps %+v, want one from %v on", h.Gaps, received)
+		}
+	})
+
 	t.Run("a ledger from elsewhere is a guest, with one gap, until it is back", func(t *testing.T) {
 		t.Parallel()
 		home, away := t.TempDir(), t.TempDir()
