@@ -74,10 +74,13 @@ func (w *wave) sendKeeping(ctx context.Context, groups []*group, changes []conne
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	taken = map[int]bool{}
-	for {
+	for ended := false; ; {
 		select {
 		case <-over:
-			return results, whole, taken
+			// Whose Write panicked after that gives no results.
+			if ended = true; len(results) == len(changes) {
+				return results, whole, taken
+			}
 		case <-tick.C:
 		case <-news.full:
 		}
@@ -91,6 +94,9 @@ func (w *wave) sendKeeping(ctx context.Context, groups []*group, changes []conne
 					advanced[it.job] = repeats || !g.known() && !g.sure
 				}
 			}
+		}
+		if ended {
+			return results, whole, taken
 		}
 		w.keepTaken(ctx, groups, taken, advanced)
 	}

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/deliver"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -71,6 +72,40 @@ func TestAPanicWhileTheCRMIsBusySendsNothingBesideIt(t *testing.T) {
 		b.settled(time.Hour)
 		if n := len(b.crm.list("notes")); n != 3 || c.twice {
 			t.Errorf("%d notes, want 3; sent beside a request under way: %v", n, c.twice)
+		}
+	})
+}
+
+// brokenCRM tells of what it applied, and panics the first time.
+type brokenCRM struct {
+	*crm
+	sent int
+}
+
+func (c *brokenCRM) Write(ctx context.Context, changes []connectors.Change) ([]connectors.Result, error) {
+	c.sent++
+	results, err := c.crm.Write(ctx, changes)
+	for i := range results {
+		changes[i].Tell(&results[i])
+	}
+	if c.sent == 1 {
+		panic(inPanic)
+	}
+	return results, err
+}
+
+func TestWhatAConnectorToldBeforeItPanickedIsNotSentAgain(t *testing.T) {
+	t.Parallel()
+	storyOf(t, "it was applied", oneCall, func(t *testing.T, b *bench) {
+		b.halt(true)
+		c := &brokenCRM{crm: b.crm}
+		s := setup(t, b.crm, oneCall)
+		s.Connectors["crm"] = deliver.Target{Connector: c, Wave: 100}
+		b.runWith(s)
+		b.call("1", 0)
+		b.settled(time.Hour)
+		if c.sent != 1 {
+			t.Errorf("it was sent %d times, want once", c.sent)
 		}
 	})
 }
