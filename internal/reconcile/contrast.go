@@ -51,10 +51,11 @@ func (p *passage) contrast(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	first, err := p.markText(ctx, "next")
+	kept, err := p.markText(ctx, "next")
 	if err != nil {
 		return err
 	}
+	first := kept
 	if p.run.Full {
 		first = ""
 	}
@@ -84,7 +85,14 @@ func (p *passage) contrast(ctx context.Context) error {
 			continue
 		}
 		// The budget is used up: the next run goes on from here.
-		_, here, _ := strings.Cut(p.run.Cursor, " ")
+		reached, here, _ := strings.Cut(p.run.Cursor, " ")
+		switch {
+		case reached == ph.name:
+		case ph.name == phaseMay: // nothing was compared: the place of before counts
+			here = kept
+		default:
+			here = ph.after
+		}
 		if ph.name == phaseRest {
 			rolling.After = here
 			err = errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", ""))

@@ -81,6 +81,12 @@ func (p *passage) pull(ctx context.Context, src Source) error {
 	return err
 }
 
+// turn is a part of the contacts whose statuses are asked for.
+type turn struct {
+	name string // in the cursor
+	ids  []string
+}
+
 // known is a contact as the ledger has it.
 type known struct {
 	status  string
@@ -99,35 +105,52 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 	if err != nil {
 		return err
 	}
+	first, err := p.markText(ctx, "next")
+	if err != nil {
+		return err
+	}
+	if p.run.Full {
+		first = ""
+	}
 	full := p.run.Full || !rolling.Over
 	after := strings.TrimPrefix(p.run.Cursor, statusPhase)
-	var may, rest []string // those that may have changed, then the others of the sweep
+	// Those that may have changed from where the last run's budget ended, those
+	// before that, and then the others of the sweep.
+	phases := []turn{{name: phaseMay + " "}, {name: phaseBegin + " "}, {name: phaseRest + " "}}
 	for _, id := range slices.Sorted(maps.Keys(all)) {
+		at := -1
 		switch k := all[id]; {
 		case k.recent || !isFinal(k.status) || p.run.Full:
-			may = append(may, id)
+			if at = 0; id <= first {
+				at = 1
+			}
 		case full && id > rolling.After:
-			rest = append(rest, id)
+			at = 2
+		}
+		if at >= 0 {
+			phases[at].ids = append(phases[at].ids, id)
+			p.step.Total++
 		}
 	}
-	p.step.Total = len(may) + len(rest)
-	phases := []struct {
-		name string
-		ids  []string
-	}{{"may ", may}, {"rest ", rest}}
 	for i, phase := range phases {
-		if later := phases[len(phases)-1].name; i == 0 && strings.HasPrefix(after, later) {
+		if slices.ContainsFunc(phases[i+1:], func(later turn) bool { return strings.HasPrefix(after, later.name) }) {
 			p.step.Done += len(phase.ids)
-			continue
+			continue // before the crash
 		}
 		last := strings.TrimPrefix(after, phase.name)
 		if last == after {
 			last = ""
 		}
-		for len(phase.ids) > 0 {
+		for here := last; len(phase.ids) > 0; {
 			if !p.run.Full && p.setup.PerRun > 0 && p.run.Requests >= p.setup.PerRun {
 				p.run.State, p.run.Note = store.RunStopped, "the budget of requests of one run is used up; the next run goes on"
-				return p.keepSweep(ctx, rolling)
+				switch {
+				case i == 2:
+					here = ""
+				case i == 0 && here == "":
+					here = first
+				}
+				return errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", here))
 			}
 			batch := phase.ids[:min(statusBatch, len(phase.ids))]
 			phase.ids = phase.ids[len(batch):]
@@ -139,14 +162,17 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 			if err := p.ask(ctx, src, asks, batch, all); err != nil {
 				return err
 			}
-			p.run.Cursor = statusPhase + phase.name + end
-			if phase.name == "rest " {
+			here, p.run.Cursor = end, statusPhase+phase.name+end
+			if i == 2 {
 				rolling.After = end
 			}
 			if err := p.keep(ctx); err != nil {
 				return err
 			}
 		}
+	}
+	if err := p.putText(ctx, "next", ""); err != nil {
+		return err
 	}
 	if full {
 		rolling.Over = true
