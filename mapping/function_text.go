@@ -173,7 +173,7 @@ func plainText(s string) string {
 			b.WriteByte('\n')
 		}
 		if (name == "script" || name == "style") && !closing {
-			if j := strings.Index(strings.ToLower(s), "</"+name); j >= 0 {
+			if j := indexTag(s, "</"+name); j >= 0 {
 				s = s[j:]
 			} else {
 				s = ""
@@ -187,6 +187,23 @@ func plainText(s string) string {
 		}
 	}
 	return strings.Join(lines, "\n")
+}
+
+// indexTag is where a tag begins, which is named in small letters. Small letters
+// of a text may take another room than its own.
+func indexTag(s, tag string) int {
+	for from := 0; ; from++ {
+		i := strings.IndexByte(s[from:], '<')
+		if i < 0 {
+			return -1
+		}
+		if from += i; len(s)-from < len(tag) {
+			return -1
+		}
+		if strings.EqualFold(s[from:from+len(tag)], tag) {
+			return from
+		}
+	}
 }
 
 func tagStart(b byte) bool {
