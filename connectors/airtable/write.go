@@ -212,6 +212,11 @@ func (c *Connector) written(i *item, r wireRecord, created bool) {
 		names = append(names, name)
 	}
 	i.result.Fields = record(i.table, r, names).Fields
+	for _, name := range names {
+		if _, said := i.result.Fields[name]; !said {
+			i.result.Fields[name] = nil // as boxes without a tick, which Find does not return either
+		}
+	}
 }
 
 // url leads people to the row.
