@@ -218,3 +218,18 @@ func TestParsePhone(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// TestADayThatBeginsAtOneIsThatDay/where clocks are put forward at midnight.
+func TestADayThatBeginsAtOneIsThatDay(t *testing.T) {
+	t.Parallel()
+	for name, day := range map[string]string{"America/Havana": "2024-03-10", "America/Santiago": "2024-09-08", "America/Asuncion": "2023-10-01", "Africa/Cairo": "2024-04-26", "Europe/Berlin": "2024-03-31"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		made, wrong := Coercion{Zone: zone}.Coerce(Field{Name: "due", Type: Date}, day)
+		if at, _ := made.Value.(time.Time); wrong != nil || at.Format(time.DateOnly) != day {
+			t.Errorf("%s in %s is %v, %v", day, name, made.Value, wrong)
+		}
+	}
+}

@@ -95,12 +95,12 @@ func AsTime(v Value, zone *time.Location) (t time.Time, day, ok bool) {
 			}
 		}
 		for _, layout := range clocks {
-			if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			if t, err := InZone(layout, s, zone); err == nil {
 				return t, false, true
 			}
 		}
 		for _, layout := range days {
-			if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+			if t, err := InZone(layout, s, zone); err == nil {
 				return t, true, true
 			}
 		}
@@ -110,6 +110,20 @@ func AsTime(v Value, zone *time.Location) (t time.Time, day, ok bool) {
 		}
 	}
 	return time.Time{}, false, false
+}
+
+// InZone is time.ParseInLocation, but never of the day before: some zones put
+// their clocks forward at midnight (Chile, Cuba, Lebanon), which that day then lacks.
+func InZone(layout, s string, zone *time.Location) (time.Time, error) {
+	t, err := time.ParseInLocation(layout, s, zone)
+	if err != nil || zone == time.UTC {
+		return t, err
+	}
+	said, err := time.Parse(layout, s)
+	for n := 0; n < 8 && t.Day() != said.Day(); n++ {
+		t = t.Add(15 * time.Minute)
+	}
+	return t, err
 }
 
 func unix(f float64) (time.Time, bool) {

@@ -184,7 +184,7 @@ func parseTime(s string, zone *time.Location) (time.Time, bool) {
 		return unixTime(f)
 	}
 	for _, l := range layouts {
-		if t, err := time.ParseInLocation(l, s, zone); err == nil {
+		if t, err := connectors.InZone(l, s, zone); err == nil {
 			return t, true
 		}
 	}

@@ -46,3 +46,17 @@ func TestSummerTime(t *testing.T) {
 		}
 	}
 }
+
+func TestADayThatBeginsAtOneIsThatDay(t *testing.T) {
+	t.Parallel()
+	for name, day := range map[string]string{"America/Havana": "2024-03-10", "America/Santiago": "2024-09-08", "America/Asuncion": "2023-10-01", "Africa/Cairo": "2024-04-26"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Skip("this machine has no time zones")
+		}
+		got, ok := parseTime(day, zone)
+		if !ok || got.In(zone).Format(time.DateOnly) != day {
+			t.Errorf("%s in %s is %v", day, name, got)
+		}
+	}
+}
