@@ -213,12 +213,16 @@ func (d *desk) delivered(seq uint64) store.Update {
 		if d.crm.records[id] == nil {
 			d.crm.records[id] = map[string]connectors.Value{}
 		}
-		head := store.Head{}
+		key := store.RecordKey{Connector: "crm", Object: rec.Object, ID: id}
+		head := u.Heads[key] // by an earlier rule
+		if head == nil {
+			head = store.Head{}
+		}
 		for _, f := range rec.Fields {
 			d.crm.records[id][f.Name] = f.Value
 			head[f.Name] = store.FieldHead{At: v.Event.OccurredAt, Rank: v.Event.Rank, Seq: seq, Hash: connectors.Hash(f.Value)}
 		}
-		u.Heads[store.RecordKey{Connector: "crm", Object: rec.Object, ID: id}] = head
+		u.Heads[key] = head
 		fields, values := rec.Keys[0].Split()
 		u.Links[store.NewLinkKey("crm", rec.Object, fields, values)] = id
 		u.Delivery.Records = append(u.Delivery.Records, store.Record{Rule: rec.Rule, Object: rec.Object, ID: id, Action: "updated"})

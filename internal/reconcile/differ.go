@@ -1,9 +1,11 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -150,8 +152,9 @@ func (p *passage) planOf(ctx context.Context, seq uint64) (mapping.Plan, *event.
 // wouldBe stands before what a dry run would have done.
 const wouldBe = "to be "
 
-// mend sends an event on its way that writes fields of a record again, as the
-// event of that seq says. note says why it cannot be.
+// mend sends on its way what writes fields of a record again, as the event of
+// that seq says: an event for each of its rules that do, of which id is the
+// first. note says why it cannot be.
 func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string, whole bool) (did, id, note string, err error) {
 	v, err := b.Ledger.Event(ctx, seq)
 	switch {
@@ -161,11 +164,17 @@ func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string
 		return "", "", "", err
 	}
 	slices.Sort(fields)
-	says, _, err := b.valueOf(ctx, seq, r.key.Object, fields[0])
-	switch {
-	case err != nil:
-		return "", "", "", err
-	case says == nil:
+	steps := map[string][]string{}
+	for _, field := range fields {
+		says, _, err := b.valueOf(ctx, seq, r.key.Object, field)
+		if err != nil {
+			return "", "", "", err
+		}
+		if says != nil {
+			steps[says.step] = append(steps[says.step], field)
+		}
+	}
+	if len(steps) == 0 {
 		return "", "", "today's rules do not write it any more", nil
 	}
 	if b.run.DryRun {
@@ -174,15 +183,18 @@ func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string
 	if err := b.makeRoom(ctx); err != nil {
 		return "", "", "", err
 	}
-	only := event.Only{Connector: b.run.Connector, Step: says.step, Fields: fields, Whole: whole}
-	key := fmt.Sprintf("mend:%s:%d:%s:%d", b.run.Connector, b.run.ID, place(r.key), seq)
-	e, err := b.setup.Mend(v.Event, only, key, b.now().Truncate(time.Microsecond))
-	if err != nil {
-		return "", "", "it cannot be mended: " + err.Error(), nil
+	for _, step := range slices.Sorted(maps.Keys(steps)) {
+		only := event.Only{Connector: b.run.Connector, Step: step, Fields: steps[step], Whole: whole}
+		key := fmt.Sprintf("mend:%s:%d:%s:%d:%s", b.run.Connector, b.run.ID, place(r.key), seq, step)
+		e, err := b.setup.Mend(v.Event, only, key, b.now().Truncate(time.Microsecond))
+		if err != nil {
+			return "", "", "it cannot be mended: " + err.Error(), nil
+		}
+		receipt, err := b.Append(ctx, e)
+		if err != nil {
+			return "", "", "", err
+		}
+		id = cmp.Or(id, store.EventID(receipt.Seq))
 	}
-	receipt, err := b.Append(ctx, e)
-	if err != nil {
-		return "", "", "", err
-	}
-	return "mended", store.EventID(receipt.Seq), "", nil
+	return "mended", id, "", nil
 }
