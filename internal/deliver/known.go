@@ -2,7 +2,6 @@ package deliver
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -32,7 +31,7 @@ func (w *wave) lookUp(ctx context.Context, items []item) ([]knowledge, error) {
 			keys = append(keys, attemptKey(keys[len(keys)-len(it.rec.Keys)]))
 		}
 	}
-	ids, err := undamaged(ctx, keys, w.t.d.ledger.Links)
+	ids, err := store.Undamaged(ctx, keys, w.t.d.ledger.Links)
 	if err != nil {
 		return nil, err
 	}
@@ -52,26 +51,6 @@ func (w *wave) lookUp(ctx context.Context, items []item) ([]knowledge, error) {
 			out[i].attempted, _ = time.Parse(time.RFC3339Nano, at)
 		}
 		keys, ids = keys[n+1:], ids[n+1:]
-	}
-	return out, nil
-}
-
-// undamaged reads from the ledger; what is damaged there is not known.
-func undamaged[K, V any](ctx context.Context, keys []K, read func(context.Context, []K) ([]V, error)) ([]V, error) {
-	out, err := read(ctx, keys)
-	if !errors.Is(err, store.ErrCorrupt) {
-		return out, err
-	}
-	out = make([]V, len(keys))
-	for i := range keys {
-		one, err := read(ctx, keys[i:i+1])
-		switch {
-		case errors.Is(err, store.ErrCorrupt):
-		case err != nil:
-			return nil, err
-		default:
-			out[i] = one[0]
-		}
 	}
 	return out, nil
 }

@@ -60,7 +60,7 @@ func PreviewOf(ctx context.Context, ledger store.Ledger, rules Planner, ev *even
 			}
 			var head store.Head
 			if p.ID != "" {
-				heads, err := undamaged(ctx, []store.RecordKey{{Connector: connector, Object: rec.Object, ID: p.ID}}, ledger.Heads)
+				heads, err := store.Undamaged(ctx, []store.RecordKey{{Connector: connector, Object: rec.Object, ID: p.ID}}, ledger.Heads)
 				if err != nil {
 					return nil, err
 				}
@@ -104,7 +104,7 @@ func knownID(ctx context.Context, ledger store.Ledger, connector string, rec map
 	for _, k := range rec.Keys {
 		keys = append(keys, linkKey(connector, rec.Object, k))
 	}
-	ids, err := undamaged(ctx, keys, ledger.Links)
+	ids, err := store.Undamaged(ctx, keys, ledger.Links)
 	if err != nil {
 		return "", err
 	}

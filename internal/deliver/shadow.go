@@ -146,7 +146,7 @@ func (w *wave) would(ctx context.Context, g *group, f connectors.Found) error {
 			note = fmt.Sprintf("and %d more like it", len(f.Records)-1)
 		}
 	}
-	heads, err := undamaged(ctx, []store.RecordKey{{Connector: w.t.name, Object: g.object, ID: now.ID}}, w.t.d.ledger.Heads)
+	heads, err := store.Undamaged(ctx, []store.RecordKey{{Connector: w.t.name, Object: g.object, ID: now.ID}}, w.t.d.ledger.Heads)
 	if err != nil {
 		return err
 	}

@@ -20,7 +20,7 @@ func (w *wave) fill(ctx context.Context, groups []*group) error {
 			keys = append(keys, store.RecordKey{Connector: w.t.name, Object: g.object, ID: g.ids[0]})
 		}
 	}
-	heads, err := undamaged(ctx, keys, w.t.d.ledger.Heads)
+	heads, err := store.Undamaged(ctx, keys, w.t.d.ledger.Heads)
 	if err != nil {
 		return err
 	}

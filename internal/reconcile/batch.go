@@ -69,7 +69,7 @@ func (p *passage) heads(ctx context.Context, list []*record) (map[store.RecordKe
 	for i, r := range list {
 		keys[i] = r.key
 	}
-	heads, err := p.Ledger.Heads(ctx, keys)
+	heads, err := store.Undamaged(ctx, keys, p.Ledger.Heads)
 	if err != nil {
 		return nil, err
 	}

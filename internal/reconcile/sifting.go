@@ -121,7 +121,7 @@ func (w *wanting) ours(ctx context.Context, list []store.Delivery) (map[store.Re
 			keys = append(keys, key)
 		}
 	}
-	heads, err := w.Ledger.Heads(ctx, keys)
+	heads, err := store.Undamaged(ctx, keys, w.Ledger.Heads)
 	for i, head := range heads {
 		out[keys[i]] = len(head) > 0
 	}

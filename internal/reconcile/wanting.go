@@ -36,7 +36,7 @@ func (w *wanting) gather(ctx context.Context, places []string) error {
 			object := w.roster.entries[at].object
 			keys[i] = store.RecordKey{Connector: w.run.Connector, Object: object, ID: at[len(object)+1:]}
 		}
-		heads, err := w.Ledger.Heads(ctx, keys)
+		heads, err := store.Undamaged(ctx, keys, w.Ledger.Heads)
 		if err != nil {
 			return err
 		}
@@ -128,7 +128,7 @@ func (w *wanting) page(ctx context.Context, views []store.View, events []*event.
 		case store.Discarded, store.Unmatched, store.Quarantined:
 		}
 	}
-	ids, err := w.Ledger.Links(ctx, keys)
+	ids, err := store.Undamaged(ctx, keys, w.Ledger.Links)
 	if err != nil {
 		return nil, err
 	}
