@@ -70,7 +70,8 @@ func (p *passage) read(ctx context.Context, conn Connector, list []*record, fiel
 }
 
 // persist asks for n records by their places. What fails for want of breath is
-// asked for again, when live deliveries leave room for it; then the error is the run's.
+// asked for again, when live deliveries leave room for it; then the error is the
+// run's, or that of those records where the CRM gave others.
 func (p *passage) persist(ctx context.Context, conn Connector, n int, searches bool, ask func(context.Context, []int) ([]connectors.Read, error)) ([]connectors.Read, error) {
 	out := make([]connectors.Read, n)
 	left := make([]int, n) // places in out
@@ -100,7 +101,11 @@ func (p *passage) persist(ctx context.Context, conn Connector, n int, searches b
 			return out, nil
 		}
 		wait := max(e.Wait, backoff<<failed)
-		if failed++; failed >= tries || !passing(e) || e.Park || wait > patience {
+		failed++
+		if failed >= tries && err == nil && len(left) < n && (e.Kind == connectors.Transient || e.Kind == connectors.Unknown) && !e.Account {
+			return out, nil // the CRM answers, only not of these
+		}
+		if failed >= tries || !passing(e) || e.Park || wait > patience {
 			return nil, e
 		}
 		p.step.Waiting = e.Error()
