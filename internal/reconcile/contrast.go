@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -100,13 +101,39 @@ func (p *passage) contrast(ctx context.Context) error {
 			err = errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", here))
 		}
 		p.run.State = store.RunStopped
-		return errors.Join(err, p.keepLooks(ctx, false), p.putUntil(ctx))
+		return errors.Join(err, p.keepLooks(ctx, false), p.turnOver(ctx, ph.name, kept))
 	}
 	p.run.Cursor = ""
 	if full {
 		rolling = sweep{Began: rolling.Began, Over: true}
 	}
 	return errors.Join(p.keepSweep(ctx, rolling), p.keepLooks(ctx, true), p.putText(ctx, "next", ""), p.putUntil(ctx))
+}
+
+// turnOver keeps, where the budget ended a run in a phase, since when events are
+// news: those that it did not come to are so for the next run, too. Once runs
+// have come to the last place, all is looked at that came in before the first of
+// them began.
+func (p *passage) turnOver(ctx context.Context, phase, kept string) error {
+	var first time.Time // when that one began
+	text, err := p.markText(ctx, "round")
+	if err != nil {
+		return err
+	}
+	_ = json.Unmarshal([]byte(text), &first) // there is none, mostly
+	switch {
+	case p.run.DryRun:
+		return nil
+	case phase == phaseRest:
+		return p.putUntil(ctx)
+	case phase == phaseMay && (kept == "" || first.IsZero() || p.run.Full && p.run.Cursor != ""):
+		return p.putMark(ctx, "round", p.run.BeganAt)
+	case phase == phaseMay:
+		return nil
+	case !first.IsZero():
+		err = p.putMark(ctx, "until", first)
+	}
+	return errors.Join(err, p.putMark(ctx, "round", p.run.BeganAt))
 }
 
 func (p *passage) putUntil(ctx context.Context) error {

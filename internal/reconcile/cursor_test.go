@@ -110,3 +110,33 @@ func TestAVendorsBudgetComesToAllThatAreOpen(t *testing.T) {
 		t.Errorf("four runs asked for %d of 120", n)
 	}
 }
+
+// TestNewsAreLookedAtByTheRunThatHasBudget/though a run before had none for them.
+func TestNewsAreLookedAtByTheRunThatHasBudget(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, rules)
+	d.setup.FullEvery = 0
+	d.happen(upTo(350), 0, "closed", true)
+	d.at = noon.Add(time.Minute)
+	d.counting()
+	d.seen()
+	d.conn.PerRun = 2
+	seen := map[string]bool{}
+	for range 2 { // the second goes on, and begins anew
+		if run := d.compare(false); run.State != store.RunStopped {
+			t.Fatalf("the run is %s", run.State)
+		}
+		d.at = d.at.Add(time.Hour)
+	}
+	if seen = d.seen(); len(seen) != 350 {
+		t.Errorf("two runs saw %d of 350 contacts with news", len(seen))
+	}
+	for range 3 { // and then there are none any more
+		d.at = d.at.Add(time.Hour)
+		d.compare(false)
+		seen = d.seen()
+	}
+	if len(seen) != 0 {
+		t.Errorf("%d contacts without news were looked at again", len(seen))
+	}
+}
