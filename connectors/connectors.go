@@ -147,7 +147,10 @@ type Result struct {
 	// Adjusted names fields whose value was shortened or otherwise made to
 	// fit, each with what was done.
 	Adjusted map[string]string
-	Err      *Error
+	// Skipped names fields that were not written, as their value is nothing that
+	// the CRM's field holds: what is there stays.
+	Skipped []string
+	Err     *Error
 }
 
 // Adjust notes what was done to a field's value to make it fit; "" is nothing.

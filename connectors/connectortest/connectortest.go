@@ -115,6 +115,7 @@ func Test(t *testing.T, h Harness) {
 		{"500 on create is unknown and on upsert transient", refused500, canRead},
 		{"values come back as they went in", roundTrip, canRead},
 		{"no value is lost or invented silently", silent, canRead},
+		{"what is not written is said", saysSkipped, canRead},
 		{"nil clears a field", clears, canRead},
 		{"over-long text is cut and noted", cutsText, canRead},
 		{"links are there afterwards and earlier ones stay", links, canRead},

@@ -3,6 +3,7 @@ package connectortest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -356,5 +357,15 @@ func tellsOnTheWay(t *testing.T, b *bench) {
 		if list := told[n]; r.Err != nil || len(list) != 1 || list[0].ID != r.ID || list[0].Created != r.Created {
 			t.Fatalf("change %d: told %+v, and returned %+v; want the same, once", n, list, r)
 		}
+	}
+}
+
+// saysSkipped wants the fields named whose value is nothing that they hold: the
+// ledger must not take it for what the CRM has.
+func saysSkipped(t *testing.T, b *bench) {
+	c := b.person(1)
+	c.Fields[b.People.Phone] = "anonymous"
+	if got := b.must(t, c)[0].Skipped; !slices.Equal(got, []string{b.People.Phone}) {
+		t.Errorf("Skipped is %v, want %s", got, b.People.Phone)
 	}
 }

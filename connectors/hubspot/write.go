@@ -84,7 +84,9 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 			return err
 		}
 		i.result.Adjust(name, note)
-		if !skip {
+		if skip {
+			i.result.Skipped = append(i.result.Skipped, name)
+		} else {
 			i.props[name] = text
 		}
 	}

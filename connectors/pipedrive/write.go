@@ -78,7 +78,9 @@ func (c *Connector) prepare(ctx context.Context, i *item) *connectors.Error {
 			i.recording, _ = wire.(string)
 			continue
 		}
-		if !skip {
+		if skip {
+			i.result.Skipped = append(i.result.Skipped, name)
+		} else {
 			i.values[code(f)] = wire
 		}
 	}

@@ -93,6 +93,7 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 func (c *Connector) prepareField(ctx context.Context, i *item, name string, v connectors.Value, followed bool) *connectors.Error {
 	if f, ok := i.schema.Fields[name]; followed && (!ok || f.ReadOnly || !i.schema.more[name].update) {
 		i.result.Adjust(name, "was not written: the lead was converted, and its contact has no such field")
+		i.result.Skipped = append(i.result.Skipped, name)
 		return nil
 	}
 	f, m, err := c.field(ctx, i.schema.Name, name)
@@ -107,7 +108,9 @@ func (c *Connector) prepareField(ctx context.Context, i *item, name string, v co
 		return err
 	}
 	i.result.Adjust(name, note)
-	if !skip {
+	if skip {
+		i.result.Skipped = append(i.result.Skipped, name)
+	} else {
 		i.cells[name] = cell
 	}
 	return nil

@@ -25,6 +25,7 @@ type crm struct {
 	unique bool              // it keeps the fields that it upserts by unique
 	knows  bool              // it knows a change again that was sent before
 	hang   chan struct{}     // Write waits for it
+	skip   any               // a value that is not written
 }
 
 type row struct {
@@ -150,8 +151,11 @@ func (c *crm) apply(ch connectors.Change) connectors.Result {
 		r = &row{object: ch.Object, id: fmt.Sprintf("%s-%d", ch.Object, c.made), n: c.made, fields: map[string]any{}, created: time.Now()}
 		c.records = append(c.records, r)
 	}
+	var skipped []string
 	for f, v := range ch.Fields {
-		if v == nil {
+		if v != nil && v == c.skip {
+			skipped = append(skipped, f)
+		} else if v == nil {
 			delete(r.fields, f)
 		} else {
 			r.fields[f] = v
@@ -165,7 +169,7 @@ func (c *crm) apply(ch connectors.Change) connectors.Result {
 	if e != nil {
 		return connectors.Result{Err: e}
 	}
-	return connectors.Result{ID: r.id, Created: created}
+	return connectors.Result{ID: r.id, Created: created, Skipped: skipped}
 }
 
 func (c *crm) twin(ch connectors.Change) *row {

@@ -422,6 +422,17 @@ func TestDeliver(t *testing.T) {
 			t.Errorf("when the call was made, the ledger knew of the note %+v, want that of event %d", note, seq)
 		}
 	})
+	story(t, "a value that was not written keeps no later one out", func(t *testing.T, b *bench) {
+		b.crm.skip = "anonymous"
+		for n, company := range []string{"anonymous", "Probe", "anonymous", "Probe & Partner"} {
+			b.call("1", n, func(e *event.Event) { e.Contact.Company = company })
+			b.settled(time.Minute)
+			want := []string{"<nil>", "Probe", "Probe", "Probe & Partner"}[n]
+			if got := b.crm.column("contacts", "note"); got != want {
+				t.Errorf("after %q the note is %s, want %s", company, got, want)
+			}
+		}
+	})
 	story(t, "a mended mapping heals what waits", func(t *testing.T, b *bench) {
 		b.crm.fault = func(c connectors.Change) *connectors.Error {
 			if _, old := c.Fields["title"]; old {

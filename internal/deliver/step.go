@@ -32,6 +32,7 @@ type group struct {
 	current   []connectors.Record
 	createBy  connectors.Key // by which the record is made if there is none
 	claimed   map[string]bool
+	head      store.Head // what was last written to the record
 	fields    []versioned
 	links     []connectors.Link
 	attempted time.Time // of an earlier attempt whose outcome is not known

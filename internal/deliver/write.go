@@ -50,6 +50,7 @@ func (w *wave) fill(ctx context.Context, groups []*group) error {
 
 // compose merges the items' values and leaves out what must not be written.
 func (g *group) compose(head store.Head) {
+	g.head = head
 	size := 0
 	for _, it := range g.items {
 		size += len(it.rec.Fields)
@@ -263,7 +264,14 @@ func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
 		}
 		v := f.version
 		v.Hash = hash(f.Value)
-		if now, ok := r.Fields[f.Name]; ok {
+		now, said := r.Fields[f.Name]
+		last, written := g.head[f.Name]
+		switch {
+		case slices.Contains(r.Skipped, f.Name) && !written:
+			continue
+		case slices.Contains(r.Skipped, f.Name):
+			v.Hash = last.Hash
+		case said:
 			v.Hash = hash(now)
 		}
 		head[f.Name] = v
