@@ -29,11 +29,15 @@ func (r *Reconciler) Schedule(ctx context.Context) {
 	defer all.Wait()
 	all.Go(r.takeUp(ctx))
 	turns := make(chan struct{}, sideBySide)
+	var queued sync.Map // targets that wait for their turn, or have it
 	for ctx.Err() == nil {
 		now := r.now()
 		next := now.Add(lookEvery)
 		setup := r.Setup()
 		for _, t := range setup.targets() {
+			if _, waits := queued.Load(t); waits {
+				continue
+			}
 			due, late, err := r.due(ctx, setup, t, now)
 			if err != nil {
 				if ctx.Err() == nil {
@@ -52,15 +56,19 @@ func (r *Reconciler) Schedule(ctx context.Context) {
 			if late {
 				o.Trigger = Missed
 			}
-			if err := r.putLast(ctx, t, now); err != nil {
-				continue
-			}
+			queued.Store(t, nil)
 			all.Go(func() {
+				defer queued.Delete(t)
 				select {
 				case turns <- struct{}{}:
 					defer func() { <-turns }()
-					_, _ = r.Run(ctx, o, nil) // its error is kept with it, and logged
 				case <-ctx.Done():
+					return
+				}
+				// Not before its turn: what has none when the daemon stops is
+				// caught up. A person may have begun one meanwhile.
+				if ctx.Err() == nil && !r.isGoing(t) && r.putLast(ctx, t, r.now()) == nil {
+					_, _ = r.Run(ctx, o, nil) // its error is kept with it, and logged
 				}
 			})
 		}
