@@ -46,7 +46,10 @@ func (l *Ledger) Erase(ctx context.Context, e store.Erasure) (store.Erased, erro
 		return t.eraseReasons(e.Audits, &done.Audits)
 	}), nil)
 	crashpoint.At("erase.kept")
-	return done, err
+	if err != nil {
+		return store.Erased{}, err // where ctx has ended, the commit may be under way still
+	}
+	return done, nil
 }
 
 func (t *txn) forget(b bucket, key []byte, n *int) error {

@@ -46,7 +46,10 @@ func (l *Ledger) PutRun(ctx context.Context, r store.Run, add []store.Finding) (
 		}
 		return t.putJSON(seqKey(r.ID), r)
 	}, nil)
-	return r, err
+	if err != nil {
+		return given, err // where ctx has ended, the commit may be under way still
+	}
+	return r, nil
 }
 
 // nextRun gives a run its id and lets go of those that are too many.
