@@ -2,6 +2,7 @@ package deliver
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -121,7 +122,7 @@ func (g *group) keyFields() map[string]bool {
 	return names
 }
 
-// written reports whether these very values are what was last written.
+// written reports whether these very values and links are what was last written.
 func (g *group) written(head store.Head) bool {
 	for _, f := range g.fields {
 		h, ok := head[f.Name]
@@ -129,7 +130,31 @@ func (g *group) written(head store.Head) bool {
 			return false
 		}
 	}
-	return true
+	if len(g.links) == 0 {
+		return true
+	}
+	links, said := g.tied(), head[linksField]
+	return said.Seq == links.Seq && said.Hash == links.Hash
+}
+
+// linksField is where a head keeps to what its record was linked last; no field
+// of a CRM has that name.
+const linksField = " links"
+
+// tied is the version and the sum of the group's links.
+func (g *group) tied() (v store.FieldHead) {
+	for _, it := range g.items {
+		if own := version(it.job.d); older(v, own) {
+			v = own
+		}
+	}
+	names := make([]string, len(g.links))
+	for i, l := range g.links {
+		names[i] = fmt.Sprintf("%q", l)
+	}
+	slices.Sort(names)
+	v.Hash = hash(strings.Join(names, " "))
+	return v
 }
 
 // write sends the groups' changes and takes in the results.
@@ -275,6 +300,9 @@ func (w *wave) remember(g *group, c connectors.Change, r connectors.Result) {
 			v.Hash = hash(now)
 		}
 		head[f.Name] = v
+	}
+	if r.Err == nil && len(g.links) > 0 {
+		head[linksField] = g.tied()
 	}
 	if g.another {
 		return
