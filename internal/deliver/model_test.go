@@ -2,6 +2,8 @@ package deliver_test
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -44,6 +46,18 @@ func TestModel(t *testing.T) {
 
 const modelAttempts = 5
 
+// modelRules have, beside what rules have, a record without keys, which only the
+// ledger keeps from being made twice, and a value that a mended parser changes.
+var modelRules = strings.Replace(rules, "        link: [contacts]\n", `          status: =call.status
+        link: [contacts]
+      - object: notes
+        match: key
+        create: always
+        fields:
+          key: =call.outcome.missing
+          text: Note on {{ call.id }}
+`, 1)
+
 // happening is an event of the model and what became of it.
 type happening struct {
 	seq      uint64
@@ -54,6 +68,9 @@ type happening struct {
 	rank     uint8
 	appended time.Time
 	bad      bool // the CRM refuses its values
+	moved    bool // to a lane of its own
+	put      bool // aside by a person at some time
+	failed   bool // before a person had it tried again
 }
 
 // after is the order of events.
@@ -79,6 +96,8 @@ type model struct {
 	shared   map[string]bool   // contacts with a number that another has, too
 	deleted  map[string]bool   // contacts whose record a person deleted
 	edits    map[string]string // record and field: what a person wrote there
+	version  atomic.Int64      // of the parser
+	full     atomic.Bool       // the disk is
 }
 
 // moodyCRM is a crm whose faults are a matter of chance.
@@ -102,7 +121,7 @@ const modelLag = 30 * time.Second
 
 func newModel(t *testing.T, seed uint64) *model {
 	rng := rand.New(rand.NewPCG(seed, 7))
-	b := start(t, rules)
+	b := start(t, modelRules)
 	m := &model{bench: b, seed: seed, rng: rng, contacts: 1 + rng.IntN(4), shared: map[string]bool{}, deleted: map[string]bool{}, edits: map[string]string{}}
 	m.moodyCRM = &moodyCRM{crm: b.crm, rng: rand.New(rand.NewPCG(seed, 8)), rate: []float64{0, 0.1, 0.4}[rng.IntN(3)], callFaults: rng.IntN(2) == 0, lag: rng.IntN(2) == 0, slow: rng.IntN(2) == 0}
 	m.tells = seed%2 == 0
@@ -111,6 +130,9 @@ func newModel(t *testing.T, seed uint64) *model {
 	m.ledgered.settle = func([]store.Update) error {
 		if m.killed.Load() {
 			return store.ErrBroken
+		}
+		if m.full.Load() {
+			return store.ErrFull
 		}
 		if m.ledgered.settles.Load() > 30000 {
 			panic(fmt.Sprint("seed ", seed, ": a loop without end"))
@@ -123,7 +145,18 @@ func newModel(t *testing.T, seed uint64) *model {
 }
 
 func (m *model) setup() deliver.Setup {
-	s := setup(m.t, m.bench.crm, rules)
+	s := setup(m.t, m.bench.crm, modelRules)
+	s.Parse = func(e store.Event) (*event.Event, error) {
+		var ev event.Event
+		err := json.Unmarshal(e.Body, &ev)
+		if v := m.version.Load(); v > 0 {
+			ev.Contact.Status += fmt.Sprint(" v", v)
+			if ev.Call != nil {
+				ev.Call.Status = fmt.Sprint("v", v)
+			}
+		}
+		return &ev, err
+	}
 	s.Connectors["crm"] = deliver.Target{Connector: m.moodyCRM, Wave: 1 + m.rng.IntN(20)}
 	return s
 }
@@ -281,6 +314,7 @@ func (m *model) play() {
 			time.Sleep(time.Duration(m.rng.IntN(10)) * time.Minute)
 		}
 	}
+	m.full.Store(false)
 	m.moodyCRM.mu.Lock()
 	m.off = true
 	m.moodyCRM.mu.Unlock()
@@ -308,7 +342,7 @@ func (m *model) rest() {
 
 // act does one thing.
 func (m *model) act() {
-	switch m.rng.IntN(14) {
+	switch m.rng.IntN(18) {
 	default:
 		for range 1 + m.rng.IntN(6) {
 			m.happen()
@@ -332,6 +366,86 @@ func (m *model) act() {
 		m.d.Reload(without)
 		time.Sleep(time.Duration(m.rng.IntN(5000)) * time.Millisecond)
 		m.d.Reload(m.setup())
+	case 7:
+		m.mend()
+	case 8:
+		m.move()
+	case 9:
+		m.discard()
+	case 10:
+		m.full.Store(m.rng.IntN(3) > 0)
+		m.say(fmt.Sprint("the disk is full: ", m.full.Load()))
+		time.Sleep(time.Duration(m.rng.IntN(3000)) * time.Millisecond)
+		m.full.Store(false)
+	}
+}
+
+// mend has another parser read all events again.
+func (m *model) mend() {
+	m.version.Add(1)
+	m.say(fmt.Sprint("version ", m.version.Load()))
+	if m.rng.IntN(2) == 0 {
+		m.d.Reload(m.setup())
+	}
+	for _, h := range m.events {
+		m.requeue(h.seq)
+	}
+	m.d.WakeAll()
+}
+
+// requeue has an event planned again in its lane.
+func (m *model) requeue(seq uint64) {
+	h := m.tried(seq)
+	v, err := m.ledger.Event(context.Background(), seq)
+	if err != nil {
+		m.fatal("%v", err)
+	}
+	e := v.Event
+	q := store.Requeue{Seq: seq, Type: e.Type, OccurredAt: e.OccurredAt, Rank: e.Rank, Lane: e.Lane}
+	if h.moved {
+		q.Lane = fmt.Sprint("moved ", h.seq)
+	}
+	if err := m.ledger.Replay(context.Background(), []store.Requeue{q}); err != nil {
+		m.fatal("%v", err)
+	}
+}
+
+// tried notes whether a delivery that is to be tried again had failed.
+func (m *model) tried(seq uint64) *happening {
+	h := &m.events[slices.IndexFunc(m.events, func(h happening) bool { return h.seq == seq })]
+	v, err := m.ledger.Event(context.Background(), seq)
+	if err != nil {
+		m.fatal("%v", err)
+	}
+	h.failed = h.failed || len(v.Deliveries) > 0 && v.Deliveries[0].Kind != ""
+	return h
+}
+
+// move has a replay take an event to another lane.
+func (m *model) move() {
+	if len(m.events) == 0 {
+		return
+	}
+	h := &m.events[m.rng.IntN(len(m.events))]
+	h.moved = true
+	m.say(fmt.Sprint("moved ", h.seq))
+	m.requeue(h.seq)
+	m.d.WakeAll()
+}
+
+// discard has a person set a delivery aside.
+func (m *model) discard() {
+	if len(m.events) == 0 {
+		return
+	}
+	h := &m.events[m.rng.IntN(len(m.events))]
+	err := m.ledger.Discard(context.Background(), []store.DeliveryID{{Seq: h.seq, Connector: "crm"}}, "no")
+	switch {
+	case err == nil:
+		h.put = true
+		m.say(fmt.Sprint("discarded ", h.seq))
+	case !errors.Is(err, store.ErrNotFound):
+		m.fatal("%v", err)
 	}
 }
 
@@ -433,6 +547,7 @@ func (m *model) again() {
 		return
 	}
 	seq := m.events[m.rng.IntN(len(m.events))].seq
+	m.tried(seq)
 	v, err := m.ledger.Event(context.Background(), seq)
 	if err != nil {
 		m.fatal("%v", err)
@@ -446,7 +561,10 @@ func (m *model) again() {
 
 // check holds the promises against what the CRM has.
 func (m *model) check() {
-	calls, contacts := map[string][]*row{}, map[string]int{}
+	calls, contacts, notes := map[string][]*row{}, map[string]int{}, map[string]int{}
+	for _, r := range m.crm().list("notes") {
+		notes[r.fields["text"].(string)]++
+	}
 	for _, r := range m.crm().list("calls") {
 		id := r.fields["id"].(string)
 		calls[id] = append(calls[id], r)
@@ -469,6 +587,7 @@ func (m *model) check() {
 		d := m.delivery(h.seq)
 		states[h.seq] = d.State
 		switch {
+		case d.State == store.Discarded && h.put:
 		case d.State != store.Done && d.State != store.Dead:
 			m.fatal("delivery of event %d is %s", h.seq, d.State)
 		case d.State == store.Dead && (d.Reason == "" || d.Kind == "invalid" && !h.bad):
@@ -477,6 +596,13 @@ func (m *model) check() {
 			m.fatal("event %d has %d attempts", h.seq, d.Attempts)
 		case h.call != "" && len(calls[h.call]) > 1, d.State == store.Done && h.call != "" && len(calls[h.call]) != 1:
 			m.fatal("call %s is there %d times, and its delivery is %s: %+v", h.call, len(calls[h.call]), d.State, d)
+		case h.call != "" && notes["Note on "+h.call] > 1, d.State == store.Done && h.call != "" && notes["Note on "+h.call] != 1:
+			m.fatal("the note on %s is there %d times, and its delivery is %s: %+v", h.call, notes["Note on "+h.call], d.State, d)
+		case d.State == store.Done && h.call != "" && !h.put && m.version.Load() > 0 && calls[h.call][0].fields["status"] != fmt.Sprint("v", m.version.Load()):
+			m.fatal("call %s is %v, want as version %d reads it", h.call, calls[h.call][0].fields["status"], m.version.Load())
+		}
+		if h.call != "" && (len(calls[h.call]) > 1 || notes["Note on "+h.call] > 1) {
+			m.fatal("call %s is there %d times, its note %d times", h.call, len(calls[h.call]), notes["Note on "+h.call])
 		}
 	}
 	for n := range m.contacts {
@@ -500,17 +626,22 @@ func (m *model) checkContact(contact string, states map[uint64]store.State) {
 	}
 	for _, h := range m.events {
 		// One that died may have written the contact before it did.
-		if h.contact == contact && states[h.seq] == store.Dead && (newest.seq == 0 || h.after(newest)) {
+		if h.contact == contact && (states[h.seq] != store.Done || h.put) && (newest.seq == 0 || h.after(newest) || h.seq == newest.seq) {
 			allowed[h.status] = true
 		}
+	}
+	want := newest.status
+	if v := m.version.Load(); v > 0 {
+		want += fmt.Sprint(" v", v)
 	}
 	if newest.seq == 0 {
 		return
 	}
 	for _, r := range m.crm().list("contacts") {
 		if got := fmt.Sprint(r.fields["status"]); r.fields["cid"] == contact {
-			if got != newest.status && !allowed[got] {
-				m.fatal("status of contact %s is %s, want %s", contact, got, newest.status)
+			said, _, _ := strings.Cut(got, " v")
+			if got != want && !allowed[said] {
+				m.fatal("status of contact %s is %s, want %s", contact, got, want)
 			}
 			return
 		}
@@ -523,7 +654,7 @@ func (m *model) checkContact(contact string, states map[uint64]store.State) {
 func (m *model) checkOrder(calls map[string][]*row) {
 	for _, a := range m.events {
 		for _, b := range m.events {
-			if a.bad || b.bad || a.contact != b.contact || !a.after(b) || len(calls[a.call]) != 1 || len(calls[b.call]) != 1 {
+			if a.bad || b.bad || a.moved || b.moved || a.put || b.put || b.failed || a.contact != b.contact || !a.after(b) || len(calls[a.call]) != 1 || len(calls[b.call]) != 1 {
 				continue
 			}
 			later, earlier := calls[a.call][0], calls[b.call][0]
