@@ -87,11 +87,22 @@ func (p *passage) putMark(ctx context.Context, what string, v any) error {
 	return p.Ledger.PutMark(ctx, targetOf(p.run).mark(what), text)
 }
 
+// news is the mark of the time up to which all was looked at: of a source, whose
+// events are brought in by each run to its end, its contacts' statuses.
+func (p *passage) news() string {
+	if p.run.Source != "" {
+		return "asked"
+	}
+	return "until"
+}
+
 // since is the time from which on events are news for the run: its last run's
 // beginning, less the overlap. Zero if there was none.
-func (p *passage) since(ctx context.Context) (time.Time, error) {
+func (p *passage) since(ctx context.Context) (time.Time, error) { return p.sinceMark(ctx, "until") }
+
+func (p *passage) sinceMark(ctx context.Context, what string) (time.Time, error) {
 	var at time.Time
-	text, err := p.Ledger.Mark(ctx, targetOf(p.run).mark("until"))
+	text, err := p.Ledger.Mark(ctx, targetOf(p.run).mark(what))
 	if err != nil || text == nil || json.Unmarshal(text, &at) != nil {
 		return time.Time{}, err
 	}

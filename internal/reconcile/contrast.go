@@ -131,7 +131,7 @@ func (p *passage) turnOver(ctx context.Context, phase, kept string) error {
 	case phase == phaseMay:
 		return nil
 	case !first.IsZero():
-		err = p.putMark(ctx, "until", first)
+		err = p.putMark(ctx, p.news(), first)
 	}
 	return errors.Join(err, p.putMark(ctx, "round", p.run.BeganAt))
 }
@@ -140,7 +140,7 @@ func (p *passage) putUntil(ctx context.Context) error {
 	if p.run.DryRun {
 		return nil
 	}
-	return p.putMark(ctx, "until", p.run.BeganAt)
+	return p.putMark(ctx, p.news(), p.run.BeganAt)
 }
 
 func (p *passage) markText(ctx context.Context, what string) (s string, err error) {

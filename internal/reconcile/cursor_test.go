@@ -140,3 +140,30 @@ func TestNewsAreLookedAtByTheRunThatHasBudget(t *testing.T) {
 		t.Errorf("%d contacts without news were looked at again", len(seen))
 	}
 }
+
+func TestAVendorsBudgetComesToAllThatHaveNews(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	d.setup.FullEvery = 0
+	d.happen(upTo(120), -90, "reached", true)
+	for n := range 120 {
+		o.status[fmt.Sprintf("c%03d", n)] = "reached"
+	}
+	d.setup.PerRun = 50
+	for range 3 {
+		d.ask(false)
+		d.at = d.at.Add(24 * time.Hour)
+	}
+	slices.Sort(o.asked)
+	if n := len(slices.Compact(o.asked)); n != 120 {
+		t.Errorf("three runs asked for %d of 120 contacts with news", n)
+	}
+	for range 2 { // those that began a run, and then there are none any more
+		o.asked = nil
+		d.ask(false)
+		d.at = d.at.Add(24 * time.Hour)
+	}
+	if n := len(o.asked); n != 0 {
+		t.Errorf("%d contacts without news were asked for again", n)
+	}
+}

@@ -105,10 +105,11 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 	if err != nil {
 		return err
 	}
-	first, err := p.markText(ctx, "next")
+	kept, err := p.markText(ctx, "next")
 	if err != nil {
 		return err
 	}
+	first := kept
 	if p.run.Full {
 		first = ""
 	}
@@ -150,7 +151,7 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 				case i == 0 && here == "":
 					here = first
 				}
-				return errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", here))
+				return errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", here), p.turnOver(ctx, strings.TrimSpace(phase.name), kept))
 			}
 			batch := phase.ids[:min(statusBatch, len(phase.ids))]
 			phase.ids = phase.ids[len(batch):]
@@ -171,7 +172,7 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 			}
 		}
 	}
-	if err := p.putText(ctx, "next", ""); err != nil {
+	if err := errors.Join(p.putText(ctx, "next", ""), p.putUntil(ctx)); err != nil {
 		return err
 	}
 	if full {
@@ -183,7 +184,13 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 
 // contacts are those of the source, by the vendor's id.
 func (p *passage) contacts(ctx context.Context) (map[string]known, error) {
-	since, err := p.since(ctx)
+	if err := p.takeOver(ctx); err != nil {
+		return nil, err
+	}
+	since, err := p.sinceMark(ctx, p.news())
+	if err == nil && since.IsZero() && p.run.DryRun { // which keeps nothing
+		since, err = p.since(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -207,6 +214,18 @@ func (p *passage) contacts(ctx context.Context) (map[string]known, error) {
 		return nil
 	})
 	return all, err
+}
+
+// takeOver has the news of statuses begin where runs of crmsyncd until 2026-11
+// ended, which kept one time for them and for what is brought in.
+func (p *passage) takeOver(ctx context.Context) error {
+	for _, what := range []string{p.news(), "round"} {
+		if text, err := p.markText(ctx, what); err != nil || text != "" {
+			return err
+		}
+	}
+	until, err := p.markText(ctx, "until")
+	return errors.Join(err, p.putText(ctx, p.news(), until))
 }
 
 // ask asks for the statuses of some contacts, and makes events of those that
