@@ -219,11 +219,18 @@ func (c *compiler) member(n *ast.MemberNode) operand {
 	if base.kinds == kList && base.path != "" {
 		o.kinds = kText // the model's lists hold text
 	}
-	if base.path != "" && key.constant {
+	if key.constant && key.literal == nil { // such as -1
+		key.literal = key.run(newEnv(nil, c.zone, c.country))
+	}
+	if base.path != "" && key.literal != nil {
 		o.path = memberPath(base.path, key.literal)
 		c.checkFlat(o, base.path)
 	}
 	path := o.path
+	if path == "" { // what the base is made of is all that is known of where it comes from
+		o.run = func(e *env) any { return part(base.run(e), key.run(e)) }
+		return o
+	}
 	// The base's own value is not noted for Explain; the part's is.
 	o.run = func(e *env) any {
 		reads := e.reads
@@ -231,9 +238,7 @@ func (c *compiler) member(n *ast.MemberNode) operand {
 		b := base.run(e)
 		e.reads = reads
 		v := part(b, key.run(e))
-		if path != "" {
-			e.note(path, v)
-		}
+		e.note(path, v)
 		return v
 	}
 	return o

@@ -365,6 +365,12 @@ rules:
           status: =upper(call.status)
           text: Call with {{ contact.full_name }}
           nothing: =contact.company
+          first: =split(contact.full_name, " ")[0]
+          one: =list(contact.last_name, contact.email)[0]
+          which: =split(contact.full_name, " ")[call.attempt - 2]
+          named: =raw.contact[call.status ?? "x"]
+          plain: =[call.id, call.status][1]
+          last: =call.topics[-1]
 `, design)
 	x := r.Explain(finished())[0]
 	x.Mask()
@@ -372,7 +378,7 @@ rules:
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, personal := range []string{"erika", "Erika", "+4930", `"12"`, "call_ended", "items"} {
+	for _, personal := range []string{"erika", "Erika", "Mustermann", "+4930", `"12"`, "call_ended", "items"} {
 		if strings.Contains(string(text), personal) {
 			t.Errorf("%q is shown in\n%s", personal, text)
 		}
@@ -384,7 +390,8 @@ rules:
 	for _, f := range x.Records[0].Fields {
 		values[f.Name] = f.Value
 	}
-	want := map[string]any{"id": "c1", "email": Masked, "phone": Masked, "all": Masked, "raw": Masked, "part": Masked, "size": Masked, "status": "COMPLETED", "text": Masked, "nothing": nil}
+	want := map[string]any{"id": "c1", "email": Masked, "phone": Masked, "all": Masked, "raw": Masked, "part": Masked, "size": Masked, "status": "COMPLETED", "text": Masked, "nothing": nil,
+		"first": Masked, "one": Masked, "which": Masked, "named": nil, "plain": "completed", "last": Masked}
 	if diff := cmp.Diff(want, values); diff != "" {
 		t.Errorf("values (-want +got):\n%s", diff)
 	}
