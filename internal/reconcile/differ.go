@@ -73,7 +73,7 @@ func (b *bench) differ(ctx context.Context, r *record, head store.Head, now conn
 			seq = w.version.Seq
 		}
 		// The CRM may answer a value in another spelling than it was written.
-		ours, ev, err := b.valueOf(ctx, seq, r.key.Object, w.field)
+		ours, ev, err := b.valueOf(ctx, seq, r, w.field)
 		if err != nil {
 			return nil, err
 		}
@@ -104,19 +104,15 @@ type valued struct {
 	value connectors.Value
 }
 
-// valueOf gives what an event says of a field by today's rules; nil where it
-// says nothing any more.
-func (b *bench) valueOf(ctx context.Context, seq uint64, object, field string) (*valued, *event.Event, error) {
-	plan, ev, err := b.planOf(ctx, seq)
+// valueOf gives what an event says of a record's field by today's rules; nil
+// where it says nothing any more.
+func (b *bench) valueOf(ctx context.Context, seq uint64, r *record, field string) (*valued, *event.Event, error) {
+	plan, ev, err := b.planOf(ctx, seq, r)
 	if err != nil {
 		return nil, nil, err
 	}
 	var found *valued
-	for i := range plan.Records {
-		rec := &plan.Records[i]
-		if rec.Object != object || rec.Shadow || !standsForContact(ev, rec) {
-			continue
-		}
+	for _, rec := range plan {
 		for _, f := range rec.Fields {
 			if f.Name == field {
 				found = &valued{rec.Step, f.Value} // the last of several counts
@@ -126,27 +122,49 @@ func (b *bench) valueOf(ctx context.Context, seq uint64, object, field string) (
 	return found, ev, nil
 }
 
-// planOf is what today's rules make of an event, and its common model; nil
-// where it cannot be read any more.
-func (p *passage) planOf(ctx context.Context, seq uint64) (mapping.Plan, *event.Event, error) {
+// planOf is what today's rules make of an event for a record, and its common
+// model; nil where it cannot be read any more. Of several records of one object,
+// such as a caller and an agent, it is those that are known by the record's keys,
+// else those that were delivered to it, else those of which neither is known.
+func (p *passage) planOf(ctx context.Context, seq uint64, r *record) ([]*mapping.Record, *event.Event, error) {
 	v, err := p.Ledger.Event(ctx, seq)
 	switch {
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrCorrupt):
-		return mapping.Plan{}, nil, nil
+		return nil, nil, nil
 	case err != nil:
-		return mapping.Plan{}, nil, err
+		return nil, nil, err
 	case v.Event.Stripped:
-		return mapping.Plan{}, nil, nil
+		return nil, nil, nil
 	}
 	ev, err := p.setup.Parse(v.Event)
 	if err != nil {
-		return mapping.Plan{}, nil, nil
+		return nil, nil, nil
 	}
 	plan, err := p.setup.Plan(ev, p.run.Connector)
 	if err != nil {
-		return mapping.Plan{}, ev, nil
+		return nil, ev, nil
 	}
-	return plan, ev, nil
+	d, _ := deliveryTo(v, p.run.Connector)
+	var keyed, sent, open []*mapping.Record
+	for rec, id := range idsOf(&plan, d) {
+		if rec.Object != r.key.Object || rec.Shadow || !standsForContact(ev, rec) {
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(p.linksOf(rec), func(k store.LinkKey) bool { return slices.Contains(r.keys, k) }):
+			keyed = append(keyed, rec)
+		case id == r.key.ID:
+			sent = append(sent, rec)
+		case id == "":
+			open = append(open, rec)
+		}
+	}
+	for _, list := range [][]*mapping.Record{keyed, sent, open} {
+		if len(list) > 0 {
+			return list, ev, nil
+		}
+	}
+	return nil, ev, nil
 }
 
 // wouldBe stands before what a dry run would have done.
@@ -166,7 +184,7 @@ func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string
 	slices.Sort(fields)
 	steps := map[string][]string{}
 	for _, field := range fields {
-		says, _, err := b.valueOf(ctx, seq, r.key.Object, field)
+		says, _, err := b.valueOf(ctx, seq, r, field)
 		if err != nil {
 			return "", "", "", err
 		}

@@ -179,13 +179,12 @@ func into(id string, m connectors.Match, f connectors.Found) (r connectors.Read,
 // keysOf is what a record's rule finds it by, as its newest event says; not by
 // its id, which is gone.
 func (p *passage) keysOf(ctx context.Context, r *record) ([]connectors.Key, error) {
-	plan, ev, err := p.planOf(ctx, r.newest.Seq)
+	plan, _, err := p.planOf(ctx, r.newest.Seq, r)
 	if err != nil {
 		return nil, err
 	}
-	for i := range plan.Records {
-		rec := &plan.Records[i]
-		if rec.Rule != r.rule || rec.Object != r.key.Object || rec.Shadow || !standsForContact(ev, rec) {
+	for _, rec := range plan {
+		if rec.Rule != r.rule {
 			continue
 		}
 		return slices.DeleteFunc(slices.Clone(rec.Keys), func(k connectors.Key) bool {

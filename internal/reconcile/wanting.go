@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"iter"
 	"maps"
 	"slices"
 	"strings"
@@ -162,14 +163,8 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 	if err != nil {
 		return nil // the next delivery says so
 	}
-	kept := slices.Clone(d.Records)
-	for i := range plan.Records {
-		rec := &plan.Records[i]
-		s := seen{view: v, event: ev, rec: rec}
-		if at := slices.IndexFunc(kept, func(r store.Record) bool { return r.Rule == rec.Rule && r.Object == rec.Object }); at >= 0 {
-			s.id = kept[at].ID
-			kept = slices.Delete(kept, at, at+1)
-		}
+	for rec, id := range idsOf(&plan, d) {
+		s := seen{view: v, event: ev, rec: rec, id: id}
 		if s.id == "" || rec.Shadow {
 			continue
 		}
@@ -180,11 +175,35 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 		if !contact {
 			continue
 		}
-		for _, k := range rec.Keys {
-			fields, values := k.Split()
-			s.keys = append(s.keys, store.NewLinkKey(w.run.Connector, rec.Object, fields, values))
-		}
+		s.keys = w.linksOf(rec)
 		out = append(out, s)
+	}
+	return out
+}
+
+// idsOf gives the records of a plan, each with the id that it has by its event's
+// delivery; "" where that does not say.
+func idsOf(plan *mapping.Plan, d store.Delivery) iter.Seq2[*mapping.Record, string] {
+	return func(yield func(*mapping.Record, string) bool) {
+		kept := slices.Clone(d.Records)
+		for i := range plan.Records {
+			rec, id := &plan.Records[i], ""
+			if at := slices.IndexFunc(kept, func(r store.Record) bool { return r.Rule == rec.Rule && r.Object == rec.Object }); at >= 0 {
+				id = kept[at].ID
+				kept = slices.Delete(kept, at, at+1)
+			}
+			if !yield(rec, id) {
+				return
+			}
+		}
+	}
+}
+
+// linksOf are the keys by which the ledger knows a record.
+func (p *passage) linksOf(rec *mapping.Record) (out []store.LinkKey) {
+	for _, k := range rec.Keys {
+		fields, values := k.Split()
+		out = append(out, store.NewLinkKey(p.run.Connector, rec.Object, fields, values))
 	}
 	return out
 }
