@@ -299,12 +299,12 @@ func who(e admin.Event) string {
 	if e.Contact == nil {
 		return ""
 	}
-	return e.Contact.FullName
+	return visible(e.Contact.FullName)
 }
 
 func became(x admin.Delivery) string {
 	if x.State == store.Dead {
-		return "DEAD: " + x.Reason
+		return "DEAD: " + visible(x.Reason)
 	}
 	var parts []string
 	for _, r := range x.Records {

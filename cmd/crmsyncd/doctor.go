@@ -57,9 +57,9 @@ Exits 3 if something does not work (FAIL).`,
 func printFindings(w io.Writer, findings []doctor.Finding) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, f := range findings {
-		fmt.Fprintf(tw, "%s\t%s\t%s\n", f.State, f.About, f.What)
+		fmt.Fprintf(tw, "%s\t%s\t%s\n", f.State, visible(f.About), visible(f.What))
 		if f.Mend != "" {
-			fmt.Fprintf(tw, "\t\t-> %s\n", f.Mend)
+			fmt.Fprintf(tw, "\t\t-> %s\n", visible(f.Mend))
 		}
 	}
 	return tw.Flush()

@@ -57,7 +57,7 @@ func printCompared(w io.Writer, p paint, list []rehearsed) {
 			}
 			line := fmt.Sprintf("  %s: %s", rec.Object, rec.Action)
 			if rec.Note != "" {
-				line += " (" + rec.Note + ")"
+				line += " (" + visible(rec.Note) + ")"
 			}
 			if rec.Action != "" {
 				fmt.Fprintln(w, p(colour, line))
@@ -65,7 +65,7 @@ func printCompared(w io.Writer, p paint, list []rehearsed) {
 			printChanges(w, "    ", rec.Changes, true)
 		}
 		if r.Problem != "" {
-			fmt.Fprintln(w, p(red, "  could not be asked: "+r.Problem))
+			fmt.Fprintln(w, p(red, "  could not be asked: "+visible(r.Problem)))
 		}
 	}
 	if slices.ContainsFunc(list, func(r rehearsed) bool { return r.Problem == "" }) {

@@ -91,7 +91,7 @@ func printReads(w io.Writer, indent string, reads []mapping.Input) {
 		}
 		fmt.Fprintf(w, "%s%s is %s", indent, read.Path, value(read.Value))
 		if read.Hint != "" {
-			fmt.Fprintf(w, ": %s", read.Hint)
+			fmt.Fprintf(w, ": %s", visible(read.Hint))
 		}
 		fmt.Fprintln(w)
 	}
@@ -173,7 +173,7 @@ func note(f mapping.ExplainedField) string {
 	if notes == nil {
 		return ""
 	}
-	return "  (" + strings.Join(notes, "; ") + ")"
+	return "  (" + visible(strings.Join(notes, "; ")) + ")"
 }
 
 // telling reports whether what a formula read says more than its result does: a

@@ -259,7 +259,7 @@ func printRequests(w io.Writer, list []rehearsed) error {
 			fmt.Fprintf(w, "    %s\n", text)
 		}
 		if r.Problem != "" {
-			fmt.Fprintf(w, "\n  REFUSED by the stand-in: %s\n", r.Problem)
+			fmt.Fprintf(w, "\n  REFUSED by the stand-in: %s\n", visible(r.Problem))
 		}
 	}
 	if len(list) > 0 {
@@ -274,5 +274,5 @@ func indented(v any) (string, error) {
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("    ", "  ")
 	err := enc.Encode(v)
-	return strings.TrimSpace(b.String()), err
+	return strings.TrimSpace(string(escaped(b.Bytes()))), err
 }

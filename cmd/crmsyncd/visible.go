@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"strconv"
 	"strings"
@@ -24,6 +25,24 @@ func visible(s string) string {
 		}
 	}
 	return b.String()
+}
+
+// escaped is JSON for a terminal: the same, with escapes for what its encoder
+// leaves as it is and visible would not.
+func escaped(text []byte) []byte {
+	hidden := func(r rune) bool { return r > ' ' && admin.Hidden(r) }
+	if !bytes.ContainsFunc(text, hidden) {
+		return text
+	}
+	out := make([]byte, 0, len(text)+64)
+	for _, r := range string(text) {
+		if hidden(r) {
+			out = fmt.Appendf(out, `\u%04x`, r)
+		} else {
+			out = utf8.AppendRune(out, r)
+		}
+	}
+	return out
 }
 
 // checkReason refuses a reason that would not be kept.

@@ -2,12 +2,15 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
+	"github.com/crmsyncd/crmsyncd/internal/doctor"
 	"github.com/crmsyncd/crmsyncd/mapping"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -20,6 +23,7 @@ func TestListingsShowWhatWouldMoveTheTerminalAsEscapes(t *testing.T) {
 	d := admin.Delivery{ID: "evt_1.hubspot", State: store.Dead, Type: evil, Reason: evil, Records: []store.Record{{ID: evil, Note: evil, Changes: []store.Change{{Field: "x", Before: "a\x1b[2J", After: evil}}}}}
 	e := admin.Event{State: store.Quarantined, Problem: evil, Discarded: evil, Deliveries: []admin.Delivery{d}}
 	e.ID, e.Type = "evt_1", evil
+	plainly := func(_, text string) string { return text }
 	for name, print := range map[string]func(*bytes.Buffer) error{
 		"audit list": func(w *bytes.Buffer) error {
 			return printAudits(w, []store.Audit{{ID: 1, Who: evil, What: evil, On: []string{evil}, Reason: evil, Note: evil}})
@@ -50,6 +54,24 @@ func TestListingsShowWhatWouldMoveTheTerminalAsEscapes(t *testing.T) {
 		"status": func(w *bytes.Buffer) error {
 			return printStatus(w, admin.Status{Connectors: []admin.Connector{{Name: "x", Reason: evil}}}, time.Now())
 		},
+		"explain's notes": func(w *bytes.Buffer) error {
+			explainRecord(w, plainly, mapping.ExplainedRecord{Fields: []mapping.ExplainedField{{Name: "x", Source: "=a + b", Reads: []mapping.Input{{Path: "a", Hint: evil}}, CRM: &mapping.InCRM{Error: evil, Note: evil}}}})
+			return nil
+		},
+		"explain --diff": func(w *bytes.Buffer) error {
+			printCompared(w, plainly, []rehearsed{{Problem: evil, Records: []store.Record{{Action: store.WouldFail, Note: evil}}}})
+			return nil
+		},
+		"explain --requests": func(w *bytes.Buffer) error {
+			return printRequests(w, []rehearsed{{Problem: evil, Requests: []sentRequest{{Body: map[string]any{"name": evil}}}}})
+		},
+		"doctor": func(w *bytes.Buffer) error {
+			return printFindings(w, []doctor.Finding{{About: evil, What: evil, Mend: evil}})
+		},
+		"demo": func(w *bytes.Buffer) error {
+			fmt.Fprint(w, who(admin.Event{Event: event.Event{Contact: &event.Contact{FullName: evil}}}), became(d))
+			return nil
+		},
 	} {
 		var w bytes.Buffer
 		if err := print(&w); err != nil {
@@ -66,8 +88,17 @@ func TestListingsShowWhatWouldMoveTheTerminalAsEscapes(t *testing.T) {
 	if err := showEvent(&w, e); err != nil {
 		t.Fatal(err)
 	}
-	if strings.ContainsAny(w.String(), "\x1b\t") || strings.Contains(w.String(), "\x9b") {
+	if strings.ContainsAny(w.String(), "\x1b\t\u202e") || strings.Contains(w.String(), "\x9b") {
 		t.Errorf("events show prints %q", w.String())
+	}
+	const name = "Ada\u009b2J\u007f\u202e <\u00a0\U0001F600>\n"
+	w.Reset()
+	if err := printJSON(&w, name); err != nil {
+		t.Fatal(err)
+	}
+	var again string
+	if err := json.Unmarshal(w.Bytes(), &again); err != nil || again != name || strings.ContainsAny(w.String(), "\u009b\u007f\u202e") {
+		t.Errorf("JSON is printed as %q, %v", w.String(), err)
 	}
 }
 
