@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"github.com/crmsyncd/crmsyncd/internal/diag"
 )
@@ -24,9 +25,43 @@ func (c *compiler) checkForm(form string, at operand) {
 		c.add(diag.Warning, at.from, at.to, fmt.Sprintf("%s stands for nothing in the form of a date: it is written as it is", wrong), fmt.Sprintf("did you mean %q?", meant))
 	case meant != form:
 		c.add(diag.Warning, at.from, at.to, "MM is the month and mm the minutes: here they are mixed up", fmt.Sprintf("did you mean %q?", meant))
+	case brokenWord(form) != "":
+		c.add(diag.Warning, at.from, at.to, fmt.Sprintf("letters of the word %s stand for parts of the time: it is not written as it is", brokenWord(form)), "put words beside the date: Call on {{ date(…) }}")
 	case strings.Contains(form, "hh") && !strings.Contains(form, "A"):
 		c.add(diag.Warning, at.from, at.to, "hh counts the hours to 12: 14:30 is written as 02:30", fmt.Sprintf("did you mean %q?", strings.ReplaceAll(form, "hh", "HH")))
 	}
+}
+
+// brokenWord returns a word of the form that holds a letter which alone is a part
+// of a date, such as the A of Appointment; "" if there is none.
+func brokenWord(form string) string {
+	for _, w := range dateWords(form) {
+		alone, others := false, 0
+		for rest := w; rest != ""; {
+			part := partAt(rest)
+			alone = alone || len(part) == 1
+			if part == "" {
+				_, n := utf8.DecodeRuneInString(rest)
+				part = rest[:n]
+				others++
+			}
+			rest = rest[len(part):]
+		}
+		if r, _ := utf8.DecodeRuneInString(w); unicode.IsLetter(r) && alone && others > 1 {
+			return w
+		}
+	}
+	return ""
+}
+
+// partAt is the part of a date that a form begins with; "" if it is none.
+func partAt(form string) string {
+	for _, p := range dateParts {
+		if strings.HasPrefix(form, p.part) {
+			return p.part
+		}
+	}
+	return ""
 }
 
 // meantForm returns the form that is likely meant, and the first word of the

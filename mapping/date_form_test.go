@@ -1,6 +1,12 @@
 package mapping
 
-import "testing"
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/internal/diag"
+)
 
 func TestADateFormIsOnlyDoubtedWhereItIsReadOtherwise(t *testing.T) {
 	t.Parallel()
@@ -24,5 +30,23 @@ func TestADateFormIsOnlyDoubtedWhereItIsReadOtherwise(t *testing.T) {
 		if meant, wrong := meantForm(c.form); meant != c.meant || wrong != c.wrong {
 			t.Errorf("%q: got %q, %q; want %q, %q", c.form, meant, wrong, c.meant, c.wrong)
 		}
+	}
+}
+
+func TestAWordInADateFormIsDoubtedWhereALetterOfItIsAPart(t *testing.T) {
+	t.Parallel()
+	for form, want := range map[string]string{
+		"Anruf am DD.MM.YYYY": "Anruf", "DD.MM.YYYY (Datum)": "Datum", "CALL DD.MM.": "CALL",
+		"DD. MMMM YYYY um HH:mm Uhr": "", "YYYY-MM-DDTHH:mm:ssZ": "", "HHhmm": "", "hh:mm A": "", "DDth MMM": "", "vom D.M.": "", "Öffnung DD": "", "D/M/YY, HH:mm": "",
+	} {
+		if got := brokenWord(form); got != want {
+			t.Errorf("%q: got %q, want %q", form, got, want)
+		}
+	}
+	zoned := design
+	zoned.Zone = time.UTC
+	_, ps := Read([]File{{"mapping.yaml", []byte(records("      - {object: o, match: id, fields: {id: =call.id, x: '=date(call.started_at, \"Anruf am DD.MM.YYYY\")'}}\n"))}}, zoned)
+	if len(ps) != 1 || ps[0].Severity != diag.Warning || !strings.Contains(ps[0].Message, "the word Anruf") {
+		t.Errorf("got %v", ps)
 	}
 }
