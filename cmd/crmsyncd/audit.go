@@ -134,7 +134,7 @@ not touched.`,
 	f := cmd.Flags()
 	f.StringVar(&p.Email, "email", "", "by e-mail address")
 	f.StringVar(&p.Phone, "phone", "", "by telephone number, written in any way")
-	f.StringVar(&p.ID, "id", "", "by the id of the contact, the vendor's or the CRM's")
+	f.StringVar(&p.ID, "id", "", "by the id of the contact: the vendor's, or that of the record in the CRM, from 6 characters on")
 	f.BoolVar(&dryRun, "dry-run", false, "only show what would be deleted")
 	f.BoolVar(&yes, "yes", false, "do not ask")
 	f.BoolVar(&asJSON, "json", false, "print JSON")

@@ -20,7 +20,7 @@ import (
 type Person struct {
 	Email string `json:"email,omitempty"`
 	Phone string `json:"phone,omitempty"` // as people write it
-	ID    string `json:"id,omitempty"`    // the vendor's id of the contact, or the CRM's
+	ID    string `json:"id,omitempty"`    // the vendor's id of the contact, or the CRM's of a record, if that has 6 characters or more
 }
 
 // Erased is what was, or would be, taken out of the ledger.
@@ -49,7 +49,7 @@ type ErasedEvent struct {
 const (
 	whyContact   = "contact"      // it is about the person
 	whySame      = "same contact" // it is about the same contact of the vendor
-	whyMentioned = "mentioned"    // its payload holds the words
+	whyMentioned = "mentioned"    // its payload holds the words, or it led to the record
 )
 
 const (
@@ -253,10 +253,18 @@ func (s *search) look(v store.View) string {
 			texts = append(texts, []byte(r.Note))
 		}
 	}
-	if slices.ContainsFunc(texts, s.mentions) {
+	if slices.ContainsFunc(texts, s.mentions) || s.wrote(v) {
 		return whyMentioned
 	}
 	return ""
+}
+
+// wrote reports whether an event led to the record of a CRM that has the id. Short
+// ids are those of other records as well, of activities and deals.
+func (s *search) wrote(v store.View) bool {
+	return len(s.p.ID) >= shortestID && slices.ContainsFunc(v.Deliveries, func(d store.Delivery) bool {
+		return slices.ContainsFunc(d.Records, func(r store.Record) bool { return r.ID == s.p.ID })
+	})
 }
 
 func (s *search) isAbout(ev *event.Event) bool {

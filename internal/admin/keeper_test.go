@@ -294,6 +294,30 @@ func TestEraseFindsWhatPeopleWrote(t *testing.T) {
 	}
 }
 
+// TestEraseFindsWhatWroteARecord of the CRM: its id stands in no payload.
+func TestEraseFindsWhatWroteARecord(t *testing.T) {
+	t.Parallel()
+	d := keeperDesk(t)
+	for n, id := range []string{"701234567", "70123456", "17"} {
+		keep(t, d, store.Event{Body: fmt.Appendf(nil, `{"n":%d}`, n)}, "hubspot")
+		v, err := d.Ledger.Event(t.Context(), uint64(n+1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		u := store.Update{Delivery: v.Deliveries[0]}
+		u.Delivery.State, u.Delivery.Records = store.Done, []store.Record{{Rule: "r", Object: "contacts", ID: id, Action: "created"}}
+		if err := d.Ledger.Settle(t.Context(), []store.Update{u}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for id, want := range map[string]int{"70123456": 1, "7012345": 0, "17": 0} {
+		got, err := d.Erase(t.Context(), admin.Person{ID: id}, true, nil)
+		if err != nil || len(got.Events) != want {
+			t.Errorf("%s: found %+v, %v; want %d", id, got.Events, err, want)
+		}
+	}
+}
+
 // TestEraseFindsContactsOfLongIDs: the lane of one is a hash in part.
 func TestEraseFindsContactsOfLongIDs(t *testing.T) {
 	t.Parallel()
