@@ -57,13 +57,19 @@ func stack() string {
 	var pcs [64]uintptr
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs[:])])
 	var at []string
+	began := false // the frames from here on are those of what panicked
 	for more := true; more && len(at) < depth; {
 		var f runtime.Frame
 		f, more = frames.Next()
 		switch {
 		case f.Function == "runtime.goexit", f.Function == "runtime.main", f.Function == "":
 		case strings.HasPrefix(f.Function, "runtime."):
-			at = at[:0] // above it is only who recovers, and how a panic begins
+			// Above it is only who recovers, and how a panic begins. Below it may be
+			// another panic, during which a deferred function went wrong.
+			if !began {
+				at = at[:0]
+			}
+			began = began || f.Function == "runtime.gopanic"
 		default:
 			at = append(at, f.Function+":"+strconv.Itoa(f.Line))
 		}

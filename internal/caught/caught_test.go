@@ -46,6 +46,20 @@ func TestAPanicIsToldWithItsPlaceAndWithoutItsValue(t *testing.T) {
 			t.Errorf("%s: counted %d times", name, got)
 		}
 	}
+	p := recovered(func() {
+		defer goesWrong(1)
+		goesWrong("x")
+	})
+	if p == nil || !strings.Contains(p.What, "type int") || !strings.Contains(p.Place(), "caught.goesWrong:") {
+		t.Errorf("a panic during a panic: %+v", p)
+	}
+	p = recovered(func() {
+		defer func() { _ = none[len(personal)] }()
+		goesWrong("x")
+	})
+	if p == nil || !strings.Contains(p.What, "index out of range") || strings.Contains(p.Place(), "caught.goesWrong:") {
+		t.Errorf("a panic during a panic: %+v", p)
+	}
 	if p := recovered(func() {}); p != nil {
 		t.Errorf("without a panic: %+v", p)
 	}
