@@ -19,7 +19,44 @@ const plainLength = 24
 // of all else the first letter and the length.
 func masked(ours, theirs connectors.Value, ev *event.Event) (string, string) {
 	open := isPlain(ours, ev)
-	return mask(ours, open), mask(theirs, open)
+	return mask(ours, open), mask(theirs, open && isAlike(ours, theirs))
+}
+
+// isAlike tells whether what stands in the CRM may be another of the vendor's
+// words, or another figure, by how it is written: people write names into any field.
+func isAlike(ours, theirs connectors.Value) bool {
+	word, isText := theirs.(string)
+	if !isText {
+		return true
+	}
+	if own, isText := ours.(string); isText {
+		return shape(word) == shape(own)
+	}
+	return word == "true" || word == "false" || !strings.ContainsFunc(word, unicode.IsLetter)
+}
+
+// shape is how words are written: how many they are, and which begin with a capital
+// letter. What joins the parts of a name in programs makes no difference, nor that
+// all letters are capitals.
+func shape(s string) string {
+	var out []rune
+	if s = strings.TrimSpace(s); s == strings.ToUpper(s) {
+		s = strings.ToLower(s)
+	}
+	for _, r := range s {
+		switch {
+		case unicode.IsUpper(r):
+			r = 'A'
+		case unicode.IsLetter(r):
+			r = 'a'
+		case r == '_', r == '-', unicode.IsDigit(r):
+			continue
+		}
+		if len(out) == 0 || out[len(out)-1] != r {
+			out = append(out, r)
+		}
+	}
+	return string(out)
 }
 
 // isPlain tells whether a field holds words of the vendor's own, or figures.
