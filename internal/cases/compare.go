@@ -50,7 +50,7 @@ func Run(rules *mapping.Rules, c *Case, ev *event.Event, problem string) Outcome
 	for _, name := range rules.Connectors(ev) {
 		plan, err := rules.Plan(ev, name)
 		if err != nil {
-			o.Problem = err.Error()
+			o.Problem, o.plans = err.Error(), nil // what came before it is not all
 			return o
 		}
 		if len(plan.Records) > 0 {

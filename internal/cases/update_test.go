@@ -8,6 +8,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/cases"
+	"github.com/crmsyncd/crmsyncd/mapping"
 )
 
 func TestUpdateKeepsAllThatIsStillTrue(t *testing.T) {
@@ -175,5 +176,34 @@ func TestAnyTextCanBeExpected(t *testing.T) {
 		if _, _, told := try(t, string(out), ev); told != "" {
 			t.Errorf("%q:\n%s\n%s", text, told, out)
 		}
+	}
+}
+
+// TestUpdateWritesNothingOfACaseThatCannotBeTried: it is no case that expects nothing.
+func TestUpdateWritesNothingOfACaseThatCannotBeTried(t *testing.T) {
+	t.Parallel()
+	rules, problems := mapping.Read([]mapping.File{{Name: "mapping.yaml", Text: []byte(`version: 1
+rules:
+  - name: r
+    on: call.ended
+    to: hubspot
+    records: [{object: o, match: id, fields: {id: =call.id, sum: =number(call.summary)}}]
+`)}}, mapping.Options{})
+	if problems.Err() != nil {
+		t.Fatal(problems.Error())
+	}
+	const text = "cases:\n  - name: x\n    source: telli\n    sample: y\n"
+	f, problems := cases.Read("mapping_test.yaml", []byte(text), names)
+	if problems.Err() != nil {
+		t.Fatal(problems.Error())
+	}
+	ev := aCall()
+	ev.Call.Summary = "1,234" // which is 1.234 or 1234
+	o := cases.Run(rules, f.Cases[0], ev, "")
+	if !strings.Contains(o.Problem, "mapping.yaml:6") {
+		t.Fatalf("the problem is %q", o.Problem)
+	}
+	if got, n, err := f.Update([]cases.Outcome{o}); err != nil || n != 0 || string(got) != text {
+		t.Errorf("wrote %d, %v:\n%s", n, err, got)
 	}
 }
