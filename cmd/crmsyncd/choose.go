@@ -122,6 +122,16 @@ func (x *choice) events(ctx context.Context, ops admin.Operations, do func([]uin
 			if f.Before, err = store.ParseEventID(e.ID); err != nil {
 				return err
 			}
+			if x.rule != "" { // a listing leaves out the payload, which the rule may read
+				whole, err := ops.Event(ctx, f.Before)
+				if errors.Is(err, store.ErrNotFound) {
+					continue
+				}
+				if err != nil {
+					return err
+				}
+				e = whole
+			}
 			if x.wants(&e.Event, e.Deliveries) {
 				seqs = append(seqs, f.Before)
 			}
