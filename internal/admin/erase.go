@@ -251,6 +251,9 @@ func (s *search) look(v store.View) string {
 		texts = append(texts, []byte(d.Reason), []byte(d.Lane))
 		for _, r := range d.Records {
 			texts = append(texts, []byte(r.Note))
+			for _, c := range r.Changes { // in shadow mode, also what the CRM has
+				texts = append(texts, []byte(c.Before), []byte(c.After))
+			}
 		}
 	}
 	if slices.ContainsFunc(texts, s.mentions) || s.wrote(v) {

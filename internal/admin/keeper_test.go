@@ -294,6 +294,26 @@ func TestEraseFindsWhatPeopleWrote(t *testing.T) {
 	}
 }
 
+// TestEraseFindsWhatTheCRMHas of the person, which a delivery in shadow mode keeps.
+func TestEraseFindsWhatTheCRMHas(t *testing.T) {
+	t.Parallel()
+	d := keeperDesk(t)
+	keep(t, d, store.Event{Body: []byte(`{}`)}, "hubspot")
+	v, err := d.Ledger.Event(t.Context(), 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := store.Update{Delivery: v.Deliveries[0]}
+	u.Delivery.State, u.Delivery.Records = store.Done, []store.Record{{Rule: "r", Object: "contacts", Action: store.WouldUpdate, Changes: []store.Change{{Field: "email", Before: "Anna@Example.com", After: "other@example.com"}}}}
+	if err := d.Ledger.Settle(t.Context(), []store.Update{u}); err != nil {
+		t.Fatal(err)
+	}
+	got, err := d.Erase(t.Context(), admin.Person{Email: "anna@example.com"}, true, nil)
+	if err != nil || len(got.Events) != 1 {
+		t.Errorf("found %+v, %v; want the event", got.Events, err)
+	}
+}
+
 // TestEraseFindsWhatWroteARecord of the CRM: its id stands in no payload.
 func TestEraseFindsWhatWroteARecord(t *testing.T) {
 	t.Parallel()
