@@ -61,3 +61,28 @@ func TestAComparisonThatIsNeverTrueIsToldAndOthersAreNot(t *testing.T) {
 		}
 	}
 }
+
+// TestInWithATextIsTrueOfItsParts: check said of a rule that matched that it never does.
+func TestInWithATextIsTrueOfItsParts(t *testing.T) {
+	t.Parallel()
+	for when, want := range map[string]string{
+		`call.status in "completed, busy"`:                             "one text",
+		`call.status in "completed"`:                                   "",
+		`contact.status in "reached; won"`:                             "one text",
+		`contact.status in "reached"`:                                  "",
+		`call.status in "gone, lost"`:                                  `is never "gone, lost": the rule never matches`,
+		`call.status in "busy" && call.status in "voicemail"`:          "never true together",
+		`call.status in ["busy"] && call.status in ["completed"]`:      "never true together",
+		`call.status in "not_reached" && call.status == "not_reached"`: "",
+		`left(contact.phone, 1) in "+0"`:                               "",
+	} {
+		_, ps := Read([]File{{"mapping.yaml", []byte("version: 1\nrules:\n  - name: r\n    on: call.ended\n    when: '=" + when + "'\n    to: hubspot\n    records: [{object: o, match: id, fields: {id: =call.id}}]\n")}}, design)
+		got := ""
+		for _, p := range ps {
+			got += p.Message
+		}
+		if (want == "") != (got == "") || !strings.Contains(got, want) || ps.Has(diag.Error) {
+			t.Errorf("%s: got %q, want %q", when, got, want)
+		}
+	}
+}

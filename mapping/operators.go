@@ -100,9 +100,13 @@ func (c *compiler) binary(n *ast.BinaryNode) operand {
 		o.kinds, o.run = kBool, func(e *env) any { return compares(e, a.run(e), b.run(e)) }
 	case "in":
 		c.checkIn(a, b)
-		can, known := c.checkWords(a, b)
-		o.truth = onlyTrue(a, operand{}, can, known)
-		o.truth.never = o.truth.never || c.neverTrue(op, a, b, (*env).within)
+		if text, ok := b.literal.(string); ok {
+			o.truth = c.inText(a, b, text)
+		} else {
+			can, known := c.checkWords(a, b)
+			o.truth = onlyTrue(a, operand{}, can, known)
+			o.truth.never = o.truth.never || c.neverTrue(op, a, b, (*env).within)
+		}
 		o.kinds, o.run = kBool, func(e *env) any { return e.within(a.run(e), b.run(e)) }
 	case "contains":
 		c.checkContains(a, b)

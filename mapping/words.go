@@ -156,6 +156,29 @@ func (c *compiler) checkWords(a, b operand) (can []string, ok bool) {
 	return can, true
 }
 
+// inText is the truth of in with a text that is written out, of which the value
+// must be a part. Words with commas between them are mostly meant as a list.
+func (c *compiler) inText(a, b operand, text string) truthOf {
+	var can, list []string
+	words := c.wordsOf(a)
+	for _, w := range words {
+		if w != "" && strings.Contains(text, w) {
+			can = append(can, w)
+		}
+	}
+	if words != nil && len(can) == 0 {
+		c.checkWords(a, b)
+		return truthOf{never: true}
+	}
+	for item := range strings.FieldsFuncSeq(text, func(r rune) bool { return strings.ContainsRune(",;|", r) }) {
+		list = append(list, fmt.Sprintf("%q", strings.TrimSpace(item)))
+	}
+	if len(list) > 1 {
+		c.add(diag.Warning, b.from, b.to, "this is one text: in asks whether the value is any part of it", "for one of several words write ["+strings.Join(list, ", ")+"]")
+	}
+	return onlyTrue(a, operand{}, can, words != nil && !a.constant)
+}
+
 // wordsOf are the words that a part of a formula can be; nil where it may be
 // any other as well.
 func (c *compiler) wordsOf(o operand) []string {
