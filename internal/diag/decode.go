@@ -3,6 +3,7 @@ package diag
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"strconv"
@@ -124,21 +125,30 @@ func decodeScalar(n *Node, v reflect.Value) Problems {
 	return Problems{n.Problem("cannot be read", "")}
 }
 
+// mostDays is the longest length of time, 270 years.
+const mostDays = 100_000
+
 func decodeDuration(n *Node, v reflect.Value) Problems {
 	text := n.Value
 	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if f, err := strconv.ParseFloat(days, 64); err == nil {
+		// More would not fit; NaN is not below it either.
+		if f, err := strconv.ParseFloat(days, 64); err == nil && math.Abs(f) <= mostDays {
 			v.SetInt(int64(f * float64(24*time.Hour)))
 			return nil
 		}
 	}
 	d, err := time.ParseDuration(text)
 	if err != nil || n.Shape != Scalar {
+		if text, ok := strings.CutSuffix(text, "d"); ok && isDigits(text) {
+			return Problems{n.Problem("is too long a time", fmt.Sprintf("the longest is %dd", mostDays))}
+		}
 		return Problems{n.Problem("wants a length of time", "write it like 30s, 5m, 2h or 7d")}
 	}
 	v.SetInt(int64(d))
 	return nil
 }
+
+func isDigits(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
 
 func decodeStruct(n *Node, v reflect.Value) Problems {
 	if n.Null || n.Shape != Mapping {

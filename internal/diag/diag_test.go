@@ -107,3 +107,18 @@ func TestDecodeReportsEveryProblem(t *testing.T) {
 		t.Errorf("got %+v, %v", into, ps)
 	}
 }
+
+func TestALengthOfTimeThatDoesNotFitIsRefused(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"100000d": "", "200000d": "is too long a time", "999999999999d": "is too long a time", "NaNd": "wants a length of time", "infd": "wants a length of time", "1e300d": "wants a length of time",
+	} {
+		var into struct {
+			Wait time.Duration `yaml:"wait"`
+		}
+		n, _ := ReadYAML("f.yaml", []byte("wait: "+text+"\n"))
+		if got := short(n.Decode(&into)); want == "" && got != "" || !strings.Contains(got, want) || into.Wait < 0 {
+			t.Errorf("%s: got %v, %q; want %q", text, into.Wait, got, want)
+		}
+	}
+}
