@@ -424,3 +424,20 @@ rules:
 		t.Errorf("-want +got:\n%s", diff)
 	}
 }
+
+func TestExplainShowsAPartOfWhenWithItsBrackets(t *testing.T) {
+	t.Parallel()
+	for when, want := range map[string]string{
+		`!(call.status == "completed") && call.attempt == 1`:            `!(call.status == "completed")`,
+		`call.attempt == 1 && not (call.status == "completed" || true)`: `not (call.status == "completed" || true)`,
+		`(call.attempt == 2) && call.status == "completed"`:             `call.attempt == 2`,
+		`call.attempt == 1 && (call.summary contains "(")`:              `call.summary contains "("`,
+		`count(list(call.id, call.id)) == 3 && call.attempt == 1`:       `count(list(call.id, call.id)) == 3`,
+	} {
+		r := read(t, "version: 1\nrules:\n  - name: r\n    on: call.ended\n    when: '="+when+"'\n    to: hubspot\n    records: [{object: o, match: id, fields: {id: =call.id}}]\n", design)
+		x := r.Explain(finished())[0]
+		if len(x.False) != 1 || x.False[0].Part != want {
+			t.Errorf("%s: got %+v, want %q", when, x.False, want)
+		}
+	}
+}

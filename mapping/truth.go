@@ -113,11 +113,43 @@ type condition struct {
 
 // conditionOf takes a condition apart.
 func (c *compiler) conditionOf(o operand) condition {
-	x := condition{text: c.named(operand{from: o.from, to: o.to}), run: o.run}
+	x := condition{text: c.named(operand{from: o.from, to: c.closed(o.from, o.to)}), run: o.run}
 	for _, part := range o.parts {
 		x.parts = append(x.parts, c.conditionOf(part))
 	}
 	return x
+}
+
+// closed is where a part of the formula ends with the brackets that it opens: the
+// place of an operand leaves out those that close behind it, as in !(a || b).
+func (c *compiler) closed(from, to int) int {
+	runes := []rune(c.node.Value)
+	begin, end, open := c.offset+from, c.offset+to, 0
+	if begin < 0 || begin > end || end > len(runes) {
+		return to
+	}
+	var quote rune
+	for i, r := range runes[begin:] {
+		if i >= end-begin && (open <= 0 || r != ')' && r != ' ') {
+			return max(to, from+i)
+		}
+		switch {
+		case quote != 0:
+			if r == quote && runes[begin+i-1] != '\\' {
+				quote = 0
+			}
+		case r == '"', r == '\'', r == '`':
+			quote = r
+		case r == '(':
+			open++
+		case r == ')':
+			open--
+		}
+	}
+	if open != 0 {
+		return to
+	}
+	return len(runes) - c.offset
 }
 
 // untrue are the parts that make a condition untrue: of those joined by && the
