@@ -81,6 +81,13 @@ func (s sparing) spare(ctx context.Context, do func() error) error {
 	if !errors.Is(err, store.ErrFull) || !s.release() {
 		return err
 	}
+	return s.again(ctx, do)
+}
+
+// again does what found no space until it finds some, for longer than a ledger
+// rests that found none.
+func (s sparing) again(ctx context.Context, do func() error) error {
+	err := error(store.ErrFull)
 	for end := time.Now().Add(2 * fullRest); errors.Is(err, store.ErrFull) && time.Now().Before(end) && pause(ctx, fullRest/10); {
 		err = do()
 	}
@@ -88,17 +95,20 @@ func (s sparing) spare(ctx context.Context, do func() error) error {
 }
 
 // Expire implements store.Ledger. At the end of a round the reserve is made
-// again.
+// again. Without one, a few events may still find room where many do not.
 func (s sparing) Expire(ctx context.Context, now time.Time, r store.Retention, limit int) (done store.Expired, err error) {
 	few := false
-	err = s.spare(ctx, func() error {
+	do := func() error {
 		if few {
 			limit = min(limit, fewAtOnce)
 		}
 		few = true
 		done, err = s.Ledger.Expire(ctx, now, r, limit)
 		return err
-	})
+	}
+	if err = s.spare(ctx, do); errors.Is(err, store.ErrFull) && limit > fewAtOnce {
+		err = s.again(ctx, do)
+	}
 	if err == nil && done.Over {
 		s.restock()
 	}

@@ -61,6 +61,14 @@ func TestReserve(t *testing.T) {
 		}
 	})
 
+	t.Run("without one, a few events go where there is no room for many", func(t *testing.T) {
+		t.Parallel()
+		s := newSparing(cramped{}, t.TempDir(), slog.New(slog.DiscardHandler))
+		if done, err := s.Expire(t.Context(), time.Now(), store.Retention{}, 200); err != nil || done.Events != fewAtOnce {
+			t.Errorf("deleted %d events: %v; want %d", done.Events, err, fewAtOnce)
+		}
+	})
+
 	t.Run("without one a full disk is told as before", func(t *testing.T) {
 		t.Parallel()
 		s := newSparing(crammed{}, t.TempDir(), slog.New(slog.DiscardHandler))
@@ -125,6 +133,16 @@ func TestReserve(t *testing.T) {
 			}
 		}
 	})
+}
+
+// cramped has room for what deletes a few events.
+type cramped struct{ store.Ledger }
+
+func (cramped) Expire(_ context.Context, _ time.Time, _ store.Retention, limit int) (store.Expired, error) {
+	if limit > fewAtOnce {
+		return store.Expired{}, store.ErrFull
+	}
+	return store.Expired{Events: limit}, nil
 }
 
 // crammed finds no space for anything.
