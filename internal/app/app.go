@@ -248,7 +248,7 @@ func (a *App) Run(ctx context.Context) error {
 		stop(err)
 	}
 	a.draining.Store(true)
-	last := min(s.Delivery.Drain, webhookDrain)
+	last := min(max(s.Delivery.Drain, leastDrain), webhookDrain)
 	a.tell(sd.Stopping, sd.Extend(s.Delivery.Drain+last+stopSlack), sd.Status("Stopping: requests to CRMs under way may finish"))
 	a.log.Info("stopping: requests to CRMs under way may finish, webhooks are taken until then", "for_at_most", s.Delivery.Drain.String())
 	stopDelivering()
@@ -266,7 +266,9 @@ func (a *App) Run(ctx context.Context) error {
 	}
 	stopAsking() // a backup, say, could go on for long
 	_ = private.Shutdown(end)
-	a.spans.Close(end) // what has not left by then is dropped
+	sending, cancelSending := context.WithTimeout(end, s.Delivery.Drain)
+	defer cancelSending()
+	a.spans.Close(sending) // what has not left by then is dropped
 	// Who read the file when it was truncated may hold its locks for ever, and a
 	// disk that hangs may never let a commit come back.
 	patience := closing

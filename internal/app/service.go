@@ -25,8 +25,12 @@ const (
 )
 
 // webhookDrain is the longest time that webhooks under way get at the end: as
-// long as the slowest sender may take by the default limits.
-const webhookDrain = 20 * time.Second
+// long as the slowest sender may take by the default limits. leastDrain is what
+// they get where requests to CRMs get less: not every sender tries again.
+const (
+	webhookDrain = 20 * time.Second
+	leastDrain   = 5 * time.Second
+)
 
 // extend tells the service manager, until the returned function is called,
 // that the start goes on: a ledger that was not closed cleanly is copied

@@ -87,3 +87,27 @@ func TestStopInABacklog(t *testing.T) {
 		t.Errorf("%d rows after the next start, want %d", n, calls)
 	}
 }
+
+// TestStopWithoutDrain: that requests to CRMs get no time at the stop is no
+// reason to cut off who has half sent a webhook.
+func TestStopWithoutDrain(t *testing.T) {
+	t.Parallel()
+	m := newServiceManager(t, 0)
+	a, stop := m.run(t.TempDir(), anywhere+"\ndelivery: {drain: 0s}", 3)
+	m.awaits("READY=1")
+	c, webhook := dial(t, a.public.Addr().String()), signedWebhook(t, 1, false)
+	half := len(webhook) - 20
+	if _, err := c.conn.Write(webhook[:half]); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	m.awaits("STOPPING=1")
+	time.Sleep(goodbye / 2)
+	if err := c.send(webhook[half:]); err != nil {
+		t.Errorf("a webhook that had begun before the stop: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
