@@ -269,6 +269,11 @@ func (a *App) Run(ctx context.Context) error {
 	sending, cancelSending := context.WithTimeout(end, s.Delivery.Drain)
 	defer cancelSending()
 	a.spans.Close(sending) // what has not left by then is dropped
+	if a.vaults.shut(); whole && !inTime(stopNoted, a.vaults.running.Wait) {
+		a.tell(sd.Extend(longestChange+stopSlack), sd.Status("Stopping: a CRM was asked for a new token, and its answer is waited for"))
+		a.log.Info("a CRM was asked for a new token: the stop waits for its answer, without which the account may have to be connected anew", "for_at_most", longestChange.String())
+		inTime(longestChange, a.vaults.running.Wait)
+	}
 	// Who read the file when it was truncated may hold its locks for ever, and a
 	// disk that hangs may never let a commit come back.
 	patience := closing

@@ -21,6 +21,7 @@ const (
 	stopSlack  = 15 * time.Second // after the drain times, to close the ledger
 	stuck      = 5 * time.Second  // of them, for a commit that hangs while deliveries end
 	closing    = 9 * time.Second  // and for closing
+	stopNoted  = time.Second      // after which a stop that waits for a token says so
 	statusTime = 30 * time.Second // between two status lines without a watchdog
 )
 

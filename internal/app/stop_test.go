@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"path/filepath"
@@ -110,4 +111,41 @@ func TestStopWithoutDrain(t *testing.T) {
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
+}
+
+// TestStopWaitsForAToken has a CRM take longer for a new token than closing the
+// ledger may: the old one is worth nothing any more.
+func TestStopWaitsForAToken(t *testing.T) {
+	t.Parallel()
+	m, dir := newServiceManager(t, 0), t.TempDir()
+	a, stop := m.run(dir, anywhere+"\ndelivery: {drain: 0s}", 3)
+	m.awaits("READY=1")
+	asked, answer := make(chan struct{}), make(chan struct{})
+	go func() {
+		_ = a.vaults.of("crm").Update(t.Context(), func(context.Context, []byte) ([]byte, error) {
+			close(asked)
+			<-answer
+			return []byte("new"), nil
+		})
+	}()
+	<-asked
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	m.awaits("EXTEND_TIMEOUT_USEC=85000000")
+	select {
+	case err := <-ended:
+		close(answer)
+		t.Fatalf("the daemon stopped while a token was under way: %v", err)
+	case <-time.After(closing + time.Second):
+	}
+	close(answer)
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	l, err := bolt.Open(bolt.Options{Path: filepath.Join(dir, "data", LedgerFile)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	kept(t, l, "new")
 }

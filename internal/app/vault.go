@@ -58,11 +58,18 @@ func (v *vaults) begin() bool {
 	return !v.closed
 }
 
+// shut lets no further change begin.
+func (v *vaults) shut() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.closed = true
+}
+
 // close lets changes under way come to their end and be kept: their tokens
 // would be lost without the ledger. No further one begins.
 func (v *vaults) close() {
+	v.shut()
 	v.mu.Lock()
-	v.closed = true
 	all := slices.Collect(maps.Values(v.entries))
 	v.mu.Unlock()
 	v.running.Wait()
