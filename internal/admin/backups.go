@@ -8,6 +8,13 @@ import (
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
+// What the audit trail says of a backup: it begins before the copy, which has
+// the entry too, and is not heard of again unless it fails.
+const (
+	backupBegun  = "ledger backup"
+	backupFailed = "ledger backup failed"
+)
+
 // recalledAudits are the newest entries of the audit trail among which a backup
 // is looked for, once.
 const recalledAudits = 1000
@@ -38,10 +45,16 @@ func (d *Desk) lastBackup(ctx context.Context) time.Time {
 		return time.Time{}
 	}
 	b.looked = true
+	failed := 0 // whose beginning comes next
 	for _, a := range list {
-		if a.What == "ledger backup" {
+		switch {
+		case a.What == backupFailed:
+			failed++
+		case a.What == backupBegun && failed > 0:
+			failed--
+		case a.What == backupBegun:
 			b.last = a.At
-			break
+			return b.last
 		}
 	}
 	return b.last

@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"time"
 
@@ -93,24 +94,35 @@ func (d *Desk) backup(ctx context.Context, w io.Writer, size func(int64)) (int64
 	if d.File == nil {
 		return 0, errNoFile
 	}
-	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: "ledger backup"}); err != nil {
-		return 0, err
-	}
 	st, err := d.Ledger.Stats(ctx)
 	if err != nil {
 		return 0, err
 	}
+	if err := d.Ledger.KeepAudit(ctx, store.Audit{Who: actorOf(ctx), What: backupBegun}); err != nil {
+		return 0, err
+	}
+	asked := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, time.Minute+time.Duration(st.Bytes/slowestBackup)*time.Second, errSlowBackup)
 	defer cancel()
 	n, err := d.File.Snapshot(ctx, w, size)
 	if err == nil {
 		d.backups.made(time.Now())
+		return n, nil
 	}
-	if err != nil && errors.Is(context.Cause(ctx), errSlowBackup) {
+	if errors.Is(context.Cause(ctx), errSlowBackup) {
 		err = errSlowBackup
+	}
+	// The next daemon must not take it for one that was made.
+	asked, cancelNote := context.WithTimeout(context.WithoutCancel(asked), backupNote)
+	defer cancelNote()
+	if noted := d.Ledger.KeepAudit(asked, store.Audit{Who: actorOf(asked), What: backupFailed}); noted != nil {
+		err = fmt.Errorf("%w (and the audit trail counts it as made: %w)", err, noted)
 	}
 	return n, err
 }
+
+// backupNote is how long it may take to note that a backup failed.
+const backupNote = 5 * time.Second
 
 // slowestBackup is how slowly a backup may be read, in bytes a second: while it
 // is, the ledger cannot use free space again.

@@ -1,6 +1,8 @@
 package admin_test
 
 import (
+	"context"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -32,10 +34,28 @@ func TestStatusKnowsTheLastBackup(t *testing.T) {
 	if at := last(d); at.Before(began) {
 		t.Errorf("after one: %s, want %s or later", at, began)
 	}
+	made := last(d)
+	for range 2 { // one that fails is none
+		gone, cancel := context.WithCancel(t.Context())
+		if _, err := d.Backup(gone, breaking(cancel)); err == nil {
+			t.Fatal("a backup that nobody reads is made")
+		}
+	}
 	// The next daemon finds it in the audit trail.
+	if at := last(&admin.Desk{Ledger: d.Ledger}); at.After(made) {
+		t.Errorf("of another desk, after one that failed: %s, want at most %s", at, made)
+	}
 	if at := last(&admin.Desk{Ledger: d.Ledger}); at.IsZero() || time.Since(at) > time.Hour {
 		t.Errorf("of another desk: %s", at)
 	}
+}
+
+// breaking is a reader of a backup that goes away.
+type breaking func()
+
+func (b breaking) Write([]byte) (int, error) {
+	b()
+	return 0, io.ErrClosedPipe
 }
 
 func TestWhoLooksAtValuesIsNoted(t *testing.T) {

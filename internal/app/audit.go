@@ -14,7 +14,7 @@ import (
 // actions are what people do to a running daemon, as the audit trail calls it.
 var actions = []string{
 	"auth", "backfill", "deliveries discard", "deliveries retry", "erase", "events discard", "events replay", admin.ShowValues,
-	"ledger adopt", "ledger backup", "ledger compact", "ledger encrypt", "provision", "reconcile", "reload",
+	"ledger adopt", "ledger backup", "ledger backup failed", "ledger compact", "ledger encrypt", "provision", "reconcile", "reload",
 }
 
 // otherAction stands for all that are not listed: labels are bounded.
