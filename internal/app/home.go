@@ -71,10 +71,13 @@ func Settle(ctx context.Context, l store.Ledger, dir string, log *slog.Logger) s
 	if h.Place == "" {
 		h.Place, fresh = here, true
 	}
-	restored := bolt.Restored(path)
+	came, restored := bolt.Restored(path)
+	if !restored {
+		came = now
+	}
 	moved := h.Foreign(here) && h.Guest != here
 	if restored || moved || err != nil {
-		from, newest := lastKnown(ctx, l, now)
+		from, newest := lastKnown(ctx, l, came, now)
 		h.Gaps = append(h.Gaps, store.Gap{From: from.UTC(), To: now.UTC(), Last: newest})
 	}
 	if moved {
@@ -99,16 +102,23 @@ func Settle(ctx context.Context, l store.Ledger, dir string, log *slog.Logger) s
 	return h
 }
 
-// lastKnown is when the ledger was written to last, as far as it tells: a
-// moment that was not after that, at most; and its newest event.
-func lastKnown(ctx context.Context, l store.Ledger, now time.Time) (last time.Time, newest uint64) {
+// lastKnown is when the ledger was written to last before it came here, as far
+// as it tells: a moment that was not after that, at most; and its newest event.
+// Where an earlier start could not keep the gap, that may have come in since.
+func lastKnown(ctx context.Context, l store.Ledger, came, now time.Time) (last time.Time, newest uint64) {
 	if events, err := l.Events(ctx, store.EventFilter{Limit: 1}); err == nil && len(events) > 0 {
 		last, newest = events[0].Event.ReceivedAt, events[0].Event.Seq
+	}
+	if last.After(came) {
+		last = time.Time{}
+		if events, err := l.Events(ctx, store.EventFilter{Until: came, Limit: 1}); err == nil && len(events) > 0 {
+			last = events[0].Event.ReceivedAt
+		}
 	}
 	// A backup is the last thing in the audit trail of its copy, but for what people
 	// did to that before a daemon began with it.
 	if audits, err := l.Audits(ctx, store.AuditFilter{}); err == nil {
-		made := slices.IndexFunc(audits, func(a store.Audit) bool { return a.What == "ledger backup" })
+		made := slices.IndexFunc(audits, func(a store.Audit) bool { return a.What == "ledger backup" && !a.At.After(came) })
 		if made >= 0 && audits[made].At.After(last) {
 			last = audits[made].At
 		}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -61,12 +62,45 @@ func TestSettle(t *testing.T) {
 			if len(h.Gaps) != n+1 || !h.Gaps[n].From.Equal(want) || time.Since(h.Gaps[n].To) > time.Minute {
 				t.Fatalf("gaps %+v, want the last one from %v until now", h.Gaps, want)
 			}
-			if bolt.Restored(path) {
+			if _, is := bolt.Restored(path); is {
 				t.Error("the mark of the restore stays")
 			}
 			if h = Settle(t.Context(), l, dir, log); len(h.Gaps) != n+1 {
 				t.Errorf("another start makes another gap: %+v", h.Gaps)
 			}
+		}
+	})
+
+	t.Run("a gap that could not be kept at one start begins no later at the next", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		l := open(t, dir)
+		Settle(t.Context(), l, dir, log)
+		now := time.Now().Truncate(time.Second).UTC()
+		came := func(at time.Time, body string) {
+			t.Helper()
+			e := store.Event{Source: "s", Vendor: "v", Type: event.CallEnded, Lane: "l", OccurredAt: at, ReceivedAt: at, Body: []byte(body)}
+			if _, err := l.Append(t.Context(), e); err != nil {
+				t.Fatal(err)
+			}
+		}
+		came(now.Add(-3*time.Hour), "1")
+		mark := filepath.Join(dir, LedgerFile+".restored")
+		if err := os.WriteFile(mark, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		restored := now.Add(-2 * time.Hour)
+		if err := os.Chtimes(mark, restored, restored); err != nil {
+			t.Fatal(err)
+		}
+		first := Settle(t.Context(), markless{l}, dir, log)
+		came(now.Add(-time.Hour), "2")
+		if err := l.KeepAudit(t.Context(), store.Audit{What: "ledger backup"}); err != nil {
+			t.Fatal(err)
+		}
+		again := Settle(t.Context(), l, dir, log)
+		if len(first.Gaps) != 1 || len(again.Gaps) != 1 || !again.Gaps[0].From.Equal(now.Add(-3*time.Hour)) || again.Gaps[0].Last != 2 {
+			t.Errorf("gaps %+v, then %+v; want one from the last event of the backup on", first.Gaps, again.Gaps)
 		}
 	})
 
@@ -104,3 +138,8 @@ func TestSettle(t *testing.T) {
 		}
 	})
 }
+
+// markless has no space for marks.
+type markless struct{ store.Ledger }
+
+func (markless) PutMark(context.Context, string, []byte) error { return store.ErrFull }

@@ -188,11 +188,14 @@ func noteRestored(path string, owner fs.FileInfo) error {
 	return errors.Join(err, keepOwner(f, owner), f.Sync(), f.Close(), syncDir(path))
 }
 
-// Restored reports whether Restore put a backup in the place of the ledger at
-// path, and ForgetRestored was not called since.
-func Restored(path string) bool {
-	_, err := os.Stat(restored(path))
-	return err == nil
+// Restored reports when Restore put a backup in the place of the ledger at path,
+// if ForgetRestored was not called since.
+func Restored(path string) (at time.Time, ok bool) {
+	info, err := os.Stat(restored(path))
+	if err != nil {
+		return time.Time{}, false
+	}
+	return info.ModTime(), true
 }
 
 // ForgetRestored is called once the ledger itself tells that it was restored.
