@@ -170,19 +170,24 @@ func (t *txn) expiring(now time.Time, r store.Retention) ([]expiring, error) {
 }
 
 // walkExpiring calls visit for the events of a list that came in early enough,
-// and notes in at how far it got; more is true if it was cut short.
+// and notes in at how far it got; more is true if it was cut short. The list
+// ends with longAgo events in a row that came in later: fewer may have come under
+// a clock that was put right.
 func (t *txn) walkExpiring(x expiring, at *round, looks *int, visit func(seq uint64) bool) (more bool) {
-	c := t.bucket(x.bucket).Cursor()
+	c, later := t.bucket(x.bucket).Cursor(), 0
 	for k, rec := c.Seek(binary.BigEndian.AppendUint64(bytes.Clone(x.prefix), at.after+1)); len(k) == len(x.prefix)+8 && bytes.HasPrefix(k, x.prefix); k, rec = c.Next() {
-		if *looks--; *looks < 0 {
-			return true
-		}
 		seq := binary.BigEndian.Uint64(k[len(x.prefix):])
 		received, ok := t.receivedAt(x.bucket, k, rec)
 		if ok && received.After(x.before.Add(clockSlack)) {
-			return false
+			if later++; later >= longAgo {
+				return false
+			}
+			continue
 		}
-		at.after = seq
+		if *looks--; *looks < 0 {
+			return true
+		}
+		at.after, later = seq, 0
 		if ok && received.Before(x.before) && !visit(seq) {
 			return true
 		}

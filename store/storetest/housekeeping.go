@@ -65,6 +65,22 @@ func (s *suite) ended(seq uint64, state store.State) {
 
 var allRetained = store.Retention{Done: 30 * day, Unmatched: 30 * day, Discarded: 30 * day, Dead: 30 * day, Quarantined: 30 * day, Identity: 400 * day}
 
+// expireBehindAWrongClock: what came in while the clock was years ahead holds
+// back nothing that came after it.
+func expireBehindAWrongClock(s *suite) {
+	var want []uint64
+	for n := range 40 { // more than one call looks at
+		s.planned(nil, received(1000+n))
+		want = append(want, uint64(n+1))
+	}
+	s.planned(nil, received(1), received(50))
+	s.planned([]string{"hubspot"}, received(2))
+	s.ended(43, store.Done)
+	s.expire(start.Add(60*day), allRetained)
+	sameSeqs(s, "left", s.there(), append(want, 42)...)
+	s.sound()
+}
+
 func expireByState(s *suite) {
 	to := []string{"hubspot"}
 	s.planned(to, received(1), received(2), received(3), received(4))

@@ -66,6 +66,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		{"records that were merged or are gone are followed", followRecords},
 		{"erasing takes what reconcile found", eraseFindings},
 		{"what is old enough for its state expires", expireByState},
+		{"what came in under a wrong clock holds back nothing that came after it", expireBehindAWrongClock},
 		{"age counts from the last change of a delivery", expireSince},
 		{"the index of calls lets go with the events", expireCalls},
 		{"payloads of what is done expire by themselves", expirePayloads},
