@@ -24,7 +24,10 @@ func (s *seen) note(source string, at time.Time) {
 	if s.last == nil {
 		s.last = map[string]time.Time{}
 	}
-	if at.After(s.last[source]) {
+	last, now := s.last[source], time.Now()
+	// What came under a clock ahead of today's is worth less than anything else:
+	// a source that fell silent would not seem so until that time.
+	if last.After(now) || at.After(last) && (last.IsZero() || !at.After(now)) {
 		s.last[source] = at
 	}
 }

@@ -100,3 +100,22 @@ func TestADaemonNotesWhenWebhooksCame(t *testing.T) {
 		t.Errorf("%s was noted, %v; want telli's webhook of %v", text, err, came)
 	}
 }
+
+func TestSeenUnderAWrongClock(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	ahead, before := now.Add(400*24*time.Hour), now.Add(-time.Minute)
+	for _, order := range [][]time.Time{{ahead, before}, {before, ahead}, {before.Add(-time.Hour), ahead, before}} {
+		var s seen
+		for _, at := range order {
+			s.note("a", at)
+		}
+		if got := s.of("a"); !got.Equal(before) {
+			t.Errorf("after %v: %v, want %v", order, got, before)
+		}
+	}
+	var s seen
+	if s.note("a", ahead); !s.of("a").Equal(ahead) {
+		t.Errorf("with nothing else: %v, want %v", s.of("a"), ahead)
+	}
+}
