@@ -97,19 +97,27 @@ func (t *txn) smallPart(number int32) (left []idKey, ok bool) {
 }
 
 // dropPart lets go of a part if few ids are left in it, as those of events that
-// were erased: they are kept beside the parts.
+// were erased: they are kept beside the parts. Those that its filter does not
+// have were left there by a start in the middle of their move, and are elsewhere
+// or gone with their events.
 func (t *txn) dropPart(number int32) error {
 	left, ok := t.smallPart(number)
 	if !ok {
 		return nil
+	}
+	var f filter
+	for _, p := range t.l.recent.parts {
+		if p.number == number {
+			f = p.filter
+		}
 	}
 	for _, k := range left {
 		v := t.indexed(k)
 		if err := t.del(idsBucket, k[:]); err != nil {
 			return err
 		}
-		if v.seq == 0 {
-			continue // damaged, and reported
+		if v.seq == 0 || !f.has(k.hash()) {
+			continue // damaged, and reported; or left over
 		}
 		loose := makeIDKey(idContent, undated, k.hash())
 		t.l.idDays[loose.day()] = struct{}{}

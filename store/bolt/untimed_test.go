@@ -137,6 +137,34 @@ func TestUntimed(t *testing.T) {
 		})
 	}
 
+	for after, more := range map[string]int{"at once": 0, "once they are moved": 50, "once they are on their way again": 12} {
+		t.Run("ids that were half moved before a restart go with their events "+after, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			l := openSmall(t, dir, 30, 7)
+			defer func() { l.Close() }()
+			add := func(from, to int) {
+				for n := from; n <= to; n++ {
+					seq := appendNew(t, l, untimedSample(n))
+					if err := l.Plan(t.Context(), []store.Plan{{Seq: seq}}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			add(1, 36)
+			abandon(t, l)
+			l = openSmall(t, dir, 20, 7) // as after a table that a large commit filled
+			add(37, 36+more)
+			expireAll(t, l, untimedSample(36+more).ReceivedAt.AddDate(1, 0, 0))
+			add(100, 160)
+			expireAll(t, l, untimedSample(160).ReceivedAt.AddDate(1, 0, 0))
+			sound(t, l)
+			for n := 1; n <= 36+more; n++ {
+				appendNew(t, l, untimedSample(n)) // nothing knows of the first one
+			}
+		})
+	}
+
 	t.Run("a damaged filter is reported and does no harm", func(t *testing.T) {
 		t.Parallel()
 		dir := t.TempDir()
