@@ -57,9 +57,23 @@ func parseISO(s string, zone *time.Location) (time.Time, bool) {
 		s = before + zone
 	}
 	for _, layout := range layouts {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+		if t, err := InZone(layout, s, zone); err == nil {
 			return t.UTC(), true
 		}
 	}
 	return time.Time{}, false
+}
+
+// InZone is time.ParseInLocation, but never of the day before: some zones put
+// their clocks forward at midnight (Chile, Cuba, Lebanon), which that day then lacks.
+func InZone(layout, s string, zone *time.Location) (time.Time, error) {
+	t, err := time.ParseInLocation(layout, s, zone)
+	if err != nil || t.Location() != zone || zone == time.UTC {
+		return t, err
+	}
+	said, err := time.Parse(layout, s)
+	for n := 0; n < 8 && t.Day() != said.Day(); n++ {
+		t = t.Add(15 * time.Minute)
+	}
+	return t, err
 }

@@ -67,6 +67,25 @@ func TestParseLocalTakesTheZoneOnlyWhereNoneIsWritten(t *testing.T) {
 	}
 }
 
+// TestADayThatBeginsAtOneIsThatDay/where clocks are put forward at midnight.
+func TestADayThatBeginsAtOneIsThatDay(t *testing.T) {
+	t.Parallel()
+	for name, day := range map[string]string{"America/Havana": "2024-03-10", "America/Santiago": "2024-09-08", "America/Asuncion": "2023-10-01", "Africa/Cairo": "2024-04-26", "Europe/Berlin": "2024-03-31"} {
+		zone, err := time.LoadLocation(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range []string{day + "T00:00:00", day + " 00:30"} {
+			if got, ok := ParseLocal(s, zone); !ok || got.In(zone).Format(time.DateOnly) != day {
+				t.Errorf("%s in %s is %v", s, name, got.In(zone))
+			}
+		}
+		if got, _ := ParseLocal(day+"T00:00:00Z", zone); got.Format(time.RFC3339) != day+"T00:00:00Z" {
+			t.Errorf("%s in %s with a zone of its own is %v", day, name, got)
+		}
+	}
+}
+
 func FuzzParseTime(f *testing.F) {
 	for _, s := range []string{"2026-03-04 09:30:01.5+01:00", "20260304T093001Z", "2026-03-04T09:30 +0100", "1773143000000", "1e11", "0001-01-01T00:00:00+23:59", "2026-03-04 ", "2026-03-04T09:30 UTC"} {
 		f.Add(s)

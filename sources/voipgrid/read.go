@@ -121,7 +121,7 @@ func (s *Source) page(list sources.Value, q sources.Query, offset int) (page sou
 func (s *Source) starts(record sources.Value) []time.Time {
 	text := record.Get("call_date").Text()
 	for _, layout := range []string{localTime, "2006-01-02T15:04:05.999999", "2006-01-02 15:04:05"} {
-		t, err := time.ParseInLocation(layout, text, s.zone)
+		t, err := sources.InZone(layout, text, s.zone)
 		if err != nil {
 			continue
 		}

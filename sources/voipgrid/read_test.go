@@ -161,6 +161,20 @@ func TestToldClock(t *testing.T) {
 	}
 }
 
+// TestToldADayThatBeginsAtOne/where clocks are put forward at midnight, nothing
+// was called the day before.
+func TestToldADayThatBeginsAtOne(t *testing.T) {
+	t.Parallel()
+	s, err := voipgrid.New("phones", voipgrid.Config{Timezone: "America/Santiago"}, "CL")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := told(t, s, `{"id":1,"call_date":"2024-09-08T00:00:00","src_number":"+493023125042","direction":"inbound"}`)
+	if want := time.Date(2024, 9, 8, 4, 0, 0, 0, time.UTC); p.Problem != "" || !p.Event.Call.StartedAt.Equal(want) {
+		t.Errorf("it began at %v, want %v (%s)", p.Event.Call.StartedAt, want, p.Problem)
+	}
+}
+
 // TestToldAs/as part of a call that notifications told it is what their end is.
 func TestToldAs(t *testing.T) {
 	t.Parallel()
