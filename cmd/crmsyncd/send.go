@@ -73,13 +73,15 @@ sent; --list names them.`,
 					address, from.secure = "https://"+at+"/hooks/"+name, trustingPort(setup.Settings.TLS, at)
 				}
 			}
+			if sample == "" && sampler != nil {
+				sample = sampler.Samples()[0]
+			}
+			var body []byte
 			for i := range times {
-				if sample == "" && sampler != nil {
-					sample = sampler.Samples()[0]
-				}
-				body, err := payload(cmd.InOrStdin(), file, sample, sampler, i, sampleTime(id, time.Now()))
-				if err != nil {
-					return err
+				if i == 0 || file == "" { // standard input can be read once
+					if body, err = payload(cmd.InOrStdin(), file, sample, sampler, i, sampleTime(id, time.Now())); err != nil {
+						return err
+					}
 				}
 				msg := id
 				if msg == "" || times > 1 {
