@@ -146,6 +146,41 @@ func TestAuthenticate(t *testing.T) {
 	}
 }
 
+// TestAFormIsOneWebhookHoweverItIsSpelled/where the signature fits every spelling
+// of its fields: who holds one request must not make several of it.
+func TestAFormIsOneWebhookHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
+	s := source(t, "preset: twilio\nsecret: \"12345678\"\n")
+	const form = "CallSid=CA1&CallStatus=completed&From=%2B493023125017&SequenceNumber=3&Timestamp=Wed%2C+04+Mar+2026+09%3A32%3A12+%2B0000"
+	first := request(sources.FormType, form)
+	if err := s.Sign(first, "token-1", first.At); err != nil {
+		t.Fatal(err)
+	}
+	want := s.Parse(first)
+	for _, body := range []string{
+		form,
+		"CallStatus=completed&CallSid=CA1&From=%2B493023125017&SequenceNumber=3&Timestamp=Wed%2C+04+Mar+2026+09%3A32%3A12+%2B0000",
+		strings.Replace(form, "CallSid=CA1", "CallSid=CA1&CallSid=CA1", 1), // once more is another id
+		strings.Replace(form, "3&Timestamp=", "3Timestamp", 1),             // without a time it happened now
+		strings.Replace(form, "CallStatus=completed", "CallStatuscompleted=", 1),
+	} {
+		r := request(sources.FormType, body)
+		r.Header = first.Header.Clone()
+		r.Header.Set("I-Twilio-Idempotency-Token", "token-2")
+		if got := verdict(t, s, r); got != "" {
+			t.Fatalf("%s: refused: %s", body, got)
+		}
+		if got := s.Parse(r); got.DeliveryID != want.DeliveryID || string(got.Sense) != string(want.Sense) || got.Sense == nil {
+			t.Errorf("%s is another webhook: %q, %q", body, got.DeliveryID, got.Sense)
+		}
+	}
+	other := request(sources.FormType, strings.Replace(form, "SequenceNumber=3", "SequenceNumber=4", 1))
+	other.Header = first.Header
+	if got := s.Parse(other); got.DeliveryID == want.DeliveryID {
+		t.Error("another webhook has the same delivery id")
+	}
+}
+
 // TestPublishedVectors/… holds proofs against what vendors and standards publish.
 func TestPublishedVectors(t *testing.T) {
 	t.Parallel()

@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"slices"
 	"strings"
 	"time"
@@ -11,7 +13,8 @@ import (
 
 // Parse reads a payload by the settings.
 func (s *Source) Parse(r *sources.Request) sources.Parsed {
-	p := sources.Parsed{Event: &event.Event{Type: event.Unknown, Source: s.name, Vendor: Vendor}, DeliveryID: s.headerID(r)}
+	p := sources.Parsed{Event: &event.Event{Type: event.Unknown, Source: s.name, Vendor: Vendor}, Sense: s.sense(r)}
+	p.DeliveryID = s.headerID(r, p.Sense)
 	raw, text, problem := s.read(r)
 	if problem != "" {
 		p.Problem = problem
@@ -26,9 +29,24 @@ func (s *Source) Parse(r *sources.Request) sources.Parsed {
 	return p
 }
 
-// headerID is the delivery id that a header holds.
-func (s *Source) headerID(r *sources.Request) string {
+// sense is what a signature over {fields} covers: it fits every form that gives
+// this text, whatever the order, the escapes, and where a name ends and its value
+// begins. nil where the body is covered as it is, or not at all.
+func (s *Source) sense(r *sources.Request) []byte {
+	if !s.signs("fields") || s.signs("body") || !s.isForm(r) {
+		return nil
+	}
+	return sortedFields(&message{Request: r, form: true})
+}
+
+// headerID is the delivery id that a header holds. Where the proof fits several
+// spellings and leaves that header out, who holds one request could send it again
+// and again under new ids: what it covers is the id then.
+func (s *Source) headerID(r *sources.Request, sense []byte) string {
 	switch {
+	case s.deliveryHeader != "" && sense != nil && !s.signs("header."+s.deliveryHeader) && r.Header.Get(s.deliveryHeader) != "":
+		sum := sha256.Sum256(sense)
+		return "fields:" + hex.EncodeToString(sum[:16])
 	case s.deliveryHeader != "":
 		return r.Header.Get(s.deliveryHeader)
 	case s.standard != nil:

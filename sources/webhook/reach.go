@@ -78,8 +78,13 @@ func (s *Source) lacks(t event.Type) string {
 
 // SignsAddress implements sources.Located.
 func (s *Source) SignsAddress() bool {
+	return s.signs("url") || s.signs("url_encoded")
+}
+
+// signs reports whether a signature covers what a placeholder stands for.
+func (s *Source) signs(name string) bool {
 	return slices.ContainsFunc(s.proofs, func(p authenticator) bool {
 		h, ok := p.(*hmacProof)
-		return ok && (h.signs.has("url") || h.signs.has("url_encoded"))
+		return ok && h.signs.has(name)
 	})
 }
