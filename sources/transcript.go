@@ -3,6 +3,7 @@ package sources
 import (
 	"bytes"
 	"cmp"
+	"encoding/json"
 	"mime"
 	"net/url"
 	"slices"
@@ -20,8 +21,9 @@ type Discreet interface {
 
 // WithoutTranscript returns the body of r, JSON or a form, without what was said,
 // word by word: texts, lists and objects whose name says that they are a
-// transcript become null, fields of a form go. more names others: at any depth,
-// or with dots at the end of a path. Summaries stay.
+// transcript become null, fields of a form go; also in JSON that stands in a text
+// or in a field. more names others: at any depth, or with dots at the end of a
+// path. Summaries stay.
 func WithoutTranscript(r *Request, more ...string) []byte {
 	mediaType, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	// Some sources read JSON under any type. As a form it would be one name
@@ -30,13 +32,32 @@ func WithoutTranscript(r *Request, more ...string) []byte {
 	if mediaType == FormType && !bytes.HasPrefix(begin, []byte("{")) && !bytes.HasPrefix(begin, []byte("[")) {
 		return formWithout(r.Body, more)
 	}
-	doc, err := ReadJSON(r.Body)
+	return jsonWithout(r.Body, more, "", 0)
+}
+
+// innermost is how deep JSON within texts of JSON is looked into.
+const innermost = 3
+
+// jsonWithout is WithoutTranscript of JSON that stands at a path.
+func jsonWithout(body []byte, more []string, path string, depth int) []byte {
+	doc, err := ReadJSON(body)
 	if err != nil {
-		return r.Body
+		return body
 	}
-	c := cutter{document: doc.document, more: more}
-	c.walk(doc.i, "")
+	c := cutter{document: doc.document, more: more, depth: depth}
+	c.walk(doc.i, path)
 	return c.cut()
+}
+
+// textWithout is jsonWithout of a text that may hold JSON, as vendors put it into
+// fields of forms and into texts of JSON.
+func textWithout(text string, more []string, path string, depth int) (without string, changed bool) {
+	begin := strings.TrimLeft(text, blanks)
+	if depth > innermost || !strings.HasPrefix(begin, "{") && !strings.HasPrefix(begin, "[") {
+		return text, false
+	}
+	without = string(jsonWithout([]byte(text), more, path, depth))
+	return without, without != text
 }
 
 // tells reports whether what stands at a path is a transcript by its name.
@@ -50,7 +71,14 @@ func tells(path string, more []string) bool {
 type cutter struct {
 	*document
 	more  []string
-	spans [][2]int32
+	depth int // of JSON within texts
+	spans []hole
+}
+
+// hole is a part of the text, and what is to stand in its place.
+type hole struct {
+	from, to int32
+	text     string
 }
 
 func (c *cutter) walk(i int32, path string) {
@@ -67,8 +95,11 @@ func (c *cutter) walk(i int32, path string) {
 				continue
 			}
 		}
-		if m.child != 0 {
+		switch {
+		case m.child != 0:
 			c.walk(at, below)
+		case m.kind == str:
+			c.inner(m, below)
 		}
 	}
 }
@@ -76,36 +107,63 @@ func (c *cutter) walk(i int32, path string) {
 func (c *cutter) drop(m *node) bool {
 	switch m.kind {
 	case str:
-		c.spans = append(c.spans, [2]int32{m.start - 1, m.end + 1}) // with its quotes
+		c.spans = append(c.spans, hole{m.start - 1, m.end + 1, "null"}) // with its quotes
 	case object, array:
-		c.spans = append(c.spans, [2]int32{m.start, m.end})
+		c.spans = append(c.spans, hole{m.start, m.end, "null"})
 	default:
 		return false
 	}
 	return true
 }
 
+// inner looks into a text that may itself be JSON.
+func (c *cutter) inner(m *node, path string) {
+	text := c.text[m.start:m.end]
+	if m.escaped {
+		text = unescape(make([]byte, 0, len(text)), text)
+	}
+	without, changed := textWithout(string(text), c.more, path, c.depth+1)
+	if !changed {
+		return
+	}
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	_ = enc.Encode(without) // a string can always be written
+	c.spans = append(c.spans, hole{m.start - 1, m.end + 1, strings.TrimSuffix(b.String(), "\n")})
+}
+
 func (c *cutter) cut() []byte {
 	if len(c.spans) == 0 {
 		return c.text
 	}
-	slices.SortFunc(c.spans, func(a, b [2]int32) int { return cmp.Compare(a[0], b[0]) })
+	slices.SortFunc(c.spans, func(a, b hole) int { return cmp.Compare(a.from, b.from) })
 	out, at := make([]byte, 0, len(c.text)), int32(0)
 	for _, s := range c.spans {
-		out = append(append(out, c.text[at:s[0]]...), "null"...)
-		at = s[1]
+		out = append(append(out, c.text[at:s.from]...), s.text...)
+		at = s.to
 	}
 	return append(out, c.text[at:]...)
 }
 
 func formWithout(body []byte, more []string) []byte {
-	parts := strings.Split(string(body), "&")
-	kept := slices.DeleteFunc(slices.Clone(parts), func(part string) bool {
-		key, _, _ := strings.Cut(part, "=")
+	var kept []string
+	cut := false
+	for part := range strings.SplitSeq(string(body), "&") {
+		key, escaped, _ := strings.Cut(part, "=")
 		name, err := url.QueryUnescape(key)
-		return err == nil && tells(name, more)
-	})
-	if len(kept) == len(parts) {
+		if err == nil && tells(name, more) {
+			cut = true
+			continue
+		}
+		if value, wrong := url.QueryUnescape(escaped); err == nil && wrong == nil {
+			if without, changed := textWithout(value, more, name, 1); changed {
+				part, cut = key+"="+url.QueryEscape(without), true
+			}
+		}
+		kept = append(kept, part)
+	}
+	if !cut {
 		return body
 	}
 	return []byte(strings.Join(kept, "&"))

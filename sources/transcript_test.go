@@ -21,6 +21,11 @@ func TestWithoutTranscript(t *testing.T) {
 		{"fields of a form", form, "CallSid=CA1&TranscriptionText=hi+there&x=1", "", "CallSid=CA1&x=1"},
 		{"JSON that is sent as a form", form, `{"id":1,"transcript":"hi","at":"x=1&y=2"}`, "", `{"id":1,"transcript":null,"at":"x=1&y=2"}`},
 		{"a list of JSON that is sent as a form", form, ` [{"transcript":"hi"}]`, "", ` [{"transcript":null}]`},
+		{"JSON in a field of a form", form, `x=1&AddOns=%7B%22id%22%3A1%2C%22transcript%22%3A%22hi+there%22%7D&y=2`, "", `x=1&AddOns=%7B%22id%22%3A1%2C%22transcript%22%3Anull%7D&y=2`},
+		{"JSON without it in a field of a form", form, `payload={"id":+1}&y=2`, "", `payload={"id":+1}&y=2`},
+		{"JSON in a text", "", `{"payload":"{\"id\":1,\"call\":\"{\\\"transcript\\\":\\\"<hi>\\\"}\",\"a\":\"<b>\"}","x":"{1}"}`, "", `{"payload":"{\"id\":1,\"call\":\"{\\\"transcript\\\":null}\",\"a\":\"<b>\"}","x":"{1}"}`},
+		{"a list in a text", "", `{"a":[" [{\"transcript\":\"hi\"}]"]}`, "", `{"a":[" [{\"transcript\":null}]"]}`},
+		{"further names in a text", "", `{"body":"{\"messages\":[1]}"}`, "messages", `{"body":"{\"messages\":null}"}`},
 		{"escaped names of a form", form, "Transcription%54ext=hi&x=1", "", "x=1"},
 	} {
 		r := &Request{Header: http.Header{"Content-Type": {c.media}}, Body: []byte(c.body)}
