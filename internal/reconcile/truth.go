@@ -244,8 +244,10 @@ func (p *passage) ask(ctx context.Context, src Source, asks sources.StatusReader
 				return err
 			}
 		}
-		if ids = ids[len(list):]; err == nil {
+		if len(list) > 0 {
 			failed = 0
+		}
+		if ids = ids[len(list):]; err == nil {
 			continue
 		}
 		e, again := errors.AsType[*sources.ReadError](err)

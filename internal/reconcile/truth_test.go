@@ -168,6 +168,17 @@ func TestAVendorThatIsOutOfBreathIsWaitedFor(t *testing.T) {
 	if fmt.Sprint(waits) != "[1m0s]" || fmt.Sprint(o.asked) != "[c001 c002]" {
 		t.Errorf("waited %v, asked %v", waits, o.asked)
 	}
+	// As long as it answers now and then it is not given up.
+	o.asked = nil
+	for n := range 8 {
+		id := fmt.Sprintf("c%03d", n+1)
+		d.happens(n+1, -29, "pending", true)
+		o.status[id] = "pending"
+		o.errs = append(o.errs, &sources.ReadError{What: "too many requests", Again: true}, nil)
+	}
+	if run, err := d.Run(t.Context(), Order{Target: Target{Source: "v"}, Trigger: ByHand}, nil); err != nil || len(o.asked) != 8 {
+		t.Errorf("one answer for each refusal: asked %v, %s, %v", o.asked, run.State, err)
+	}
 	o.errs = []error{&sources.ReadError{What: "v: answered 401", Status: 401}}
 	run, err := d.Run(t.Context(), Order{Target: Target{Source: "v"}, Trigger: ByHand}, nil)
 	if err == nil || run.State != store.RunFailed || !strings.Contains(run.Note, "401") {
