@@ -1,6 +1,7 @@
 package telli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -254,7 +255,9 @@ func (s *Source) status(ctx context.Context, turn sources.Turn, id string) (sour
 		return out, err
 	}
 	contact := map[string]any{}
-	if err := json.Unmarshal(raw, &contact); err != nil {
+	dec := json.NewDecoder(bytes.NewReader(raw))
+	dec.UseNumber() // a float holds no long ones
+	if err := dec.Decode(&contact); err != nil {
 		return out, &sources.ReadError{What: "telli: get a contact: the answer cannot be read"}
 	}
 	word, _ := contact["status"].(string)

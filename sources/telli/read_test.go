@@ -200,6 +200,20 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// TestStatusesKeepNumbersAsTheyAre/customers' own numbers may be longer than a
+// float holds.
+func TestStatusesKeepNumbersAsTheyAre(t *testing.T) {
+	t.Parallel()
+	s, _ := reader(t, "k", map[string]string{person: `{"contact_id":"0f9a6b2e-2222-4d11-8a31-000000000017","status":"reached","contact_details":{"customer":12345678901234567}}`})
+	list, err := s.Statuses(t.Context(), []string{"0f9a6b2e-2222-4d11-8a31-000000000017"}, nil)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("got %v, %v", list, err)
+	}
+	if p := s.Parse(list[0].Item.Request(time.Now())); fmt.Sprint(p.Event.Contact.Details["customer"]) != "12345678901234567" {
+		t.Errorf("the number became %v", p.Event.Contact.Details["customer"])
+	}
+}
+
 func TestReadable(t *testing.T) {
 	t.Parallel()
 	s := source(t)
