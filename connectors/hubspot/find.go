@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
@@ -96,7 +97,13 @@ func (c *Connector) look(ctx context.Context, b bucket) {
 			}
 			byText[text] = append(byText[text], &b.probes[i])
 		}
-		connectors.Parallel(connectors.Chunks(texts, Batch), width, func(part []string) { c.readBatch(ctx, b, part, byText) })
+		read := func(ctx context.Context, part []string) *connectors.Error { return c.readBatch(ctx, b, part, byText) }
+		refused := func(text string, err *connectors.Error) {
+			for _, p := range byText[text] {
+				p.fail(err)
+			}
+		}
+		connectors.Parallel(connectors.Chunks(texts, Batch), width, func(part []string) { connectors.Isolate(ctx, part, read, refused) })
 	case byPhone:
 		c.searchPhones(ctx, b)
 	case bySearch:
@@ -159,12 +166,19 @@ func (c *Connector) values(ctx context.Context, p *probe, fields []connectors.Fi
 			p.fail(err)
 			return false
 		}
-		if skip || text == "" || w == byID && strings.Trim(text, "0123456789") != "" {
+		if skip || text == "" || w == byID && !isID(text) {
 			return false
 		}
 		p.texts = append(p.texts, text)
 	}
 	return true
+}
+
+// isID tells whether a text may be the id of a record: HubSpot refuses a whole
+// request for one that is too large.
+func isID(text string) bool {
+	_, err := strconv.ParseUint(text, 10, 63)
+	return err == nil
 }
 
 // properties are what must be read for the probes: what was asked and what
@@ -180,7 +194,7 @@ func properties(probes []probe, more ...string) []string {
 
 // readBatch reads records directly by id or unique property. One that is
 // missing is no error. byText holds the probes by value, in lower case.
-func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byText map[string][]*probe) {
+func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byText map[string][]*probe) *connectors.Error {
 	field := b.probes[0].key[0].Field
 	body := struct {
 		Inputs     []wireRef `json:"inputs"`
@@ -203,18 +217,10 @@ func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byTe
 	for _, text := range part {
 		body.Inputs = append(body.Inputs, wireRef{byText[text][0].texts[0]})
 	}
-	fail := func(err *connectors.Error) {
-		for _, text := range part {
-			for _, p := range byText[text] {
-				p.fail(err)
-			}
-		}
-	}
 	var answer wireBatch
 	q := httpx.Request{Method: http.MethodPost, Path: c.objectPath(b.object, "/batch/read"), Body: body, Repeatable: true}
 	if err := c.call(ctx, q, &answer); err != nil {
-		fail(err)
-		return
+		return err
 	}
 	for _, r := range answer.Results {
 		for _, text := range r.names(b.way, field) {
@@ -228,9 +234,10 @@ func (c *Connector) readBatch(ctx context.Context, b bucket, part []string, byTe
 	}
 	for _, e := range answer.Errors {
 		if err := classifyInput(e); err.Kind != connectors.NotFound {
-			fail(err)
+			return err
 		}
 	}
+	return nil
 }
 
 // names are the values under which a record may have been asked for: a contact

@@ -76,20 +76,17 @@ func searchParts[T any](list []T, most int, make func([]T) wireSearch) [][]T {
 }
 
 func (c *Connector) eachPart(ctx context.Context, b bucket, most int, make func([]probe) wireSearch, fits func(*probe, wireRecord) bool) {
-	connectors.Parallel(searchParts(b.probes, most, make), width, func(part []probe) {
-		err := c.find(ctx, b.object, make(part), func(r wireRecord) {
+	search := func(ctx context.Context, part []probe) *connectors.Error {
+		return c.find(ctx, b.object, make(part), func(r wireRecord) {
 			for i := range part {
 				if fits(&part[i], r) {
 					part[i].hit(b.schema, r)
 				}
 			}
 		})
-		if err != nil {
-			for i := range part {
-				part[i].fail(err)
-			}
-		}
-	})
+	}
+	refused := func(p probe, err *connectors.Error) { p.fail(err) }
+	connectors.Parallel(searchParts(b.probes, most, make), width, func(part []probe) { connectors.Isolate(ctx, part, search, refused) })
 }
 
 // searchValues looks for many values of one property at once.

@@ -1,0 +1,59 @@
+package hubspot_test
+
+import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
+	"github.com/crmsyncd/crmsyncd/internal/sandbox"
+)
+
+// refusing is the sandbox, but for requests whose path ends so and whose body
+// has the word: those get the answer.
+func refusing(t *testing.T, path, word string, status int, answer string) string {
+	t.Helper()
+	s := sandbox.New(sandbox.Options{Unlimited: true})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		if strings.HasSuffix(r.URL.Path, path) && strings.Contains(string(body), word) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(status)
+			io.WriteString(w, answer)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+func TestAValueThatIsRefusedWhenLookedForKeepsNobodyElseOut(t *testing.T) {
+	t.Parallel()
+	const bad = "99999999999999999999999999" // no id: too large
+	for _, x := range []struct{ path, field string }{{"/batch/read", connectors.ID}, {"/batch/read", "telli_contact_id"}, {"/search", "company"}} {
+		url := refusing(t, x.path, bad, 400, `{"status":"error","message":"Invalid input","category":"VALIDATION_ERROR"}`)
+		c := connect(t, url, connectors.Options{Country: "DE"})
+		id := ok(t, c, contact("email", fields{"email": "a@example.com", "telli_contact_id": "t1", "company": "co"})).ID
+		good := map[string]string{connectors.ID: id, "telli_contact_id": "t1", "company": "co"}[x.field]
+		var matches []connectors.Match
+		for _, v := range []string{good, bad, "12345"} {
+			matches = append(matches, connectors.Match{Object: "contacts", Keys: []connectors.Key{{{Field: x.field, Value: v}}}})
+		}
+		found, err := c.Find(t.Context(), matches)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if found[0].Err != nil || len(found[0].Records) != 1 || found[0].Records[0].ID != id || found[2].Err != nil {
+			t.Errorf("by %s: got %+v and %+v, want the record, and none", x.field, found[0], found[2])
+		}
+		// Whatever is no id of HubSpot's just does not match.
+		if e := found[1].Err; (e == nil) != (x.field == connectors.ID) || e != nil && e.Kind != connectors.Invalid {
+			t.Errorf("by %s: the bad one got %v, want invalid, but nothing wrong with an id", x.field, e)
+		}
+	}
+}
