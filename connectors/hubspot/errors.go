@@ -178,13 +178,23 @@ func invalid(e *connectors.Error, body wireError) {
 
 // first is the text, or the first text of the list, in a context's entry.
 func first(raw json.RawMessage) string {
-	var list []string
-	if json.Unmarshal(raw, &list) == nil && len(list) > 0 {
+	if list := texts(raw); len(list) > 0 {
 		return list[0]
 	}
+	return ""
+}
+
+// texts are the text, or those of the list, in a context's entry.
+func texts(raw json.RawMessage) []string {
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		return list
+	}
 	var s string
-	_ = json.Unmarshal(raw, &s) // neither: ""
-	return s
+	if json.Unmarshal(raw, &s) == nil {
+		return []string{s}
+	}
+	return nil
 }
 
 func noAnswer(err error, repeatable bool) *connectors.Error {

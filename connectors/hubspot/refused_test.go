@@ -57,3 +57,20 @@ func TestAValueThatIsRefusedWhenLookedForKeepsNobodyElseOut(t *testing.T) {
 		}
 	}
 }
+
+func TestErrorsOfABatchAreGivenToAllWhomTheyName(t *testing.T) {
+	t.Parallel()
+	c := connect(t, refusing(t, "/batch/update", "", 207, `{"status":"COMPLETE","results":[{"id":"1","properties":{}}],"numErrors":2,"errors":[
+		{"status":"error","category":"OBJECT_NOT_FOUND","message":"Could not get some CONTACT objects, they may be deleted or not exist. Check that ids are valid.","context":{"ids":["2","3"]}},
+		{"status":"error","category":"VALIDATION_ERROR","message":"x","context":{"objectWriteTraceId":["3","4"]}}]}`), connectors.Options{})
+	var changes []connectors.Change
+	for _, id := range []string{"1", "2", "3", "4", "5"} {
+		changes = append(changes, connectors.Change{Object: "contacts", ID: id, Fields: fields{"firstname": "N"}})
+	}
+	want := []connectors.Kind{0, connectors.NotFound, connectors.NotFound, connectors.Invalid, connectors.Invalid}
+	for n, r := range write(t, c, changes...) {
+		if n == 0 && r.Err != nil || n > 0 && (r.Err == nil || r.Err.Kind != want[n]) {
+			t.Errorf("record %s: got %v, want %v", changes[n].ID, r.Err, want[n])
+		}
+	}
+}

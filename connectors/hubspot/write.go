@@ -3,6 +3,7 @@ package hubspot
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -214,8 +215,10 @@ func (c *Connector) send(ctx context.Context, part []*item) *connectors.Error {
 		}
 	}
 	for _, e := range answer.Errors {
-		if i := byTrace[first(e.Context["objectWriteTraceId"])]; i != nil && !i.done {
-			i.fail(classifyInput(e))
+		for _, i := range byTrace {
+			if !i.done && e.names(i) {
+				i.fail(classifyInput(e))
+			}
 		}
 	}
 	for _, i := range byTrace {
@@ -248,6 +251,12 @@ func owner(byTrace map[string]*item, r wireRecord) *item {
 		}
 	}
 	return nil
+}
+
+// names tells whether an error of a batch is an item's: by trace id, or by the id
+// of its record, as of those that are gone. One error may be that of many.
+func (e wireError) names(i *item) bool {
+	return slices.Contains(texts(e.Context["objectWriteTraceId"]), i.trace) || i.id != "" && slices.Contains(texts(e.Context["ids"]), i.id)
 }
 
 func unanswered(repeatable bool) *connectors.Error {
