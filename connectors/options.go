@@ -86,6 +86,9 @@ func (c Coercion) pick(f Field, word string) (string, *Error) {
 	return "", NoOption(f, word)
 }
 
+// CodeOption is the code of errors about a word that is no option of a field.
+const CodeOption = "INVALID_OPTION"
+
 // NoOption is the error about a word that is no option of a field. It shows
 // the options, never the word.
 func NoOption(f Field, word string) *Error {
@@ -111,7 +114,7 @@ func NoOption(f Field, word string) *Error {
 	} else {
 		message += ": it has none"
 	}
-	return &Error{Kind: Invalid, Field: f.Name, Code: "INVALID_OPTION", Message: message}
+	return &Error{Kind: Invalid, Field: f.Name, Code: CodeOption, Message: message}
 }
 
 // shown is what people call an option; the value may be an id that they never

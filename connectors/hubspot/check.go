@@ -18,8 +18,8 @@ func (c *Connector) CheckField(ctx context.Context, object, name string) (connec
 }
 
 // CheckValue implements connectors.Checker.
-func (c *Connector) CheckValue(ctx context.Context, _ string, f connectors.Field, v connectors.Value) *connectors.Error {
-	_, _, _, err := c.encode(ctx, f, v)
+func (c *Connector) CheckValue(ctx context.Context, object string, f connectors.Field, v connectors.Value) *connectors.Error {
+	_, _, _, err := c.encode(ctx, object, f, v)
 	return err
 }
 

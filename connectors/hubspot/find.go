@@ -122,9 +122,6 @@ func (c *Connector) ready(ctx context.Context, b *bucket) *connectors.Error {
 		return nil
 	}
 	var err *connectors.Error
-	if b.schema, err = c.object(ctx, b.object); err != nil {
-		return err
-	}
 	fields := make([]connectors.Field, len(names))
 	for i, name := range names {
 		if name == connectors.ID {
@@ -134,6 +131,10 @@ func (c *Connector) ready(ctx context.Context, b *bucket) *connectors.Error {
 		if fields[i], err = c.field(ctx, b.object, name); err != nil {
 			return err
 		}
+	}
+	// Behind the fields: for one that is new the schema was read again.
+	if b.schema, err = c.object(ctx, b.object); err != nil {
+		return err
 	}
 	switch f := fields[0]; {
 	case len(fields) > 1:
@@ -149,7 +150,7 @@ func (c *Connector) ready(ctx context.Context, b *bucket) *connectors.Error {
 	}
 	var kept []probe
 	for _, p := range b.probes {
-		if c.values(ctx, &p, fields, b.way) {
+		if c.values(ctx, b.object, &p, fields, b.way) {
 			kept = append(kept, p)
 		}
 	}
@@ -158,9 +159,9 @@ func (c *Connector) ready(ctx context.Context, b *bucket) *connectors.Error {
 }
 
 // values fills the probe's texts; false if nothing can have them.
-func (c *Connector) values(ctx context.Context, p *probe, fields []connectors.Field, w way) bool {
+func (c *Connector) values(ctx context.Context, object string, p *probe, fields []connectors.Field, w way) bool {
 	for i, t := range p.key {
-		text, _, skip, err := c.encode(ctx, fields[i], t.Value)
+		text, _, skip, err := c.encode(ctx, object, fields[i], t.Value)
 		text = strings.TrimSpace(text)
 		if err != nil {
 			p.fail(err)

@@ -17,7 +17,7 @@ const (
 	// for notes' bodies, reported for the others).
 	maxText = 65536
 	// staleAfter is how old a schema must be for it to be read again because
-	// of an unknown field: somebody may have just added the property.
+	// of an unknown field or option: somebody may have just added it.
 	staleAfter = 30 * time.Second
 )
 
@@ -36,11 +36,20 @@ func (c *Connector) field(ctx context.Context, object, name string) (connectors.
 	if f, ok := r.object.Fields[name]; ok {
 		return f, nil
 	}
-	if time.Since(r.at) > staleAfter {
-		c.schemas.Forget()
+	if c.renew(ctx, object) {
 		return c.field(ctx, object, name)
 	}
 	return connectors.Field{}, connectors.NoField(r.object, name, codeNoProperty)
+}
+
+// renew has schemas read anew, unless the object's was read just now.
+func (c *Connector) renew(ctx context.Context, object string) bool {
+	r, err := c.readObject(ctx, object)
+	if err != nil || time.Since(r.at) <= staleAfter {
+		return false
+	}
+	c.schemas.Forget()
+	return true
 }
 
 func fieldOf(p wireProperty) connectors.Field {

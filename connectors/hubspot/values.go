@@ -15,12 +15,17 @@ const instant = "2006-01-02T15:04:05.000Z"
 
 // encode makes a value right for a property. Every value of HubSpot's is text;
 // "" clears. skip says that there is nothing to write.
-func (c *Connector) encode(ctx context.Context, f connectors.Field, v connectors.Value) (text, note string, skip bool, err *connectors.Error) {
+func (c *Connector) encode(ctx context.Context, object string, f connectors.Field, v connectors.Value) (text, note string, skip bool, err *connectors.Error) {
 	if f.Name == ownerField {
 		text, err = c.encodeOwner(ctx, f, v)
 		return text, "", err == nil && text == "" && v != nil, err
 	}
 	made, err := c.coercion.Coerce(f, v)
+	if err != nil && err.Code == connectors.CodeOption && c.renew(ctx, object) {
+		if f, err = c.field(ctx, object, f.Name); err == nil {
+			made, err = c.coercion.Coerce(f, v)
+		}
+	}
 	if err != nil {
 		return "", "", false, err
 	}

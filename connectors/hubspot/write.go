@@ -76,11 +76,14 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 			if f, err = c.field(ctx, i.change.Object, name); err != nil {
 				return err
 			}
+			if i.schema, err = c.object(ctx, i.change.Object); err != nil { // read again, as the field is new
+				return err
+			}
 		}
 		if f.ReadOnly {
 			return &connectors.Error{Kind: connectors.Invalid, Field: name, Code: "READ_ONLY_VALUE", Message: "HubSpot sets this property itself; it cannot be written"}
 		}
-		text, note, skip, err := c.encode(ctx, f, v)
+		text, note, skip, err := c.encode(ctx, i.change.Object, f, v)
 		if err != nil {
 			return err
 		}
