@@ -16,8 +16,11 @@ func (c *Connector) CheckField(ctx context.Context, object, name string) (connec
 }
 
 // CheckValue implements connectors.Checker.
-func (c *Connector) CheckValue(_ context.Context, _ string, f connectors.Field, v connectors.Value) *connectors.Error {
-	_, _, _, err := c.encode(f, v)
+func (c *Connector) CheckValue(ctx context.Context, object string, f connectors.Field, v connectors.Value) *connectors.Error {
+	t, err := c.table(ctx, object)
+	if err == nil {
+		_, _, _, err = c.encode(ctx, t, f, v)
+	}
 	return err
 }
 

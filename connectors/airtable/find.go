@@ -88,7 +88,7 @@ func (c *Connector) term(ctx context.Context, t table, k connectors.Term) (term,
 	if f.Type == connectors.Reference {
 		return term{}, noLinkMatch(k.Field)
 	}
-	cell, _, skip, err := c.encode(f, k.Value)
+	cell, _, skip, err := c.encode(ctx, t, f, k.Value)
 	if err != nil || skip || cell == nil {
 		return term{}, err
 	}
@@ -144,11 +144,16 @@ func (c *Connector) findPart(ctx context.Context, t table, wants []*want) *conne
 			}
 		}
 	}
+	// Behind the fields: for one that is new the schema was read again.
+	t, err := c.table(ctx, t.path)
+	if err != nil {
+		return err
+	}
 	if t.modified != "" {
 		fields = append(fields, t.modified)
 	}
 	var rows []wireRecord
-	err := c.list(ctx, t, formulaOf(wants), fields, func(r wireRecord) { rows = append(rows, r) })
+	err = c.list(ctx, t, formulaOf(wants), fields, func(r wireRecord) { rows = append(rows, r) })
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ const (
 	// maxText is the most characters of a text cell (widely quoted, 2026-11).
 	maxText = 100_000
 	// staleAfter is how old a schema must be for it to be read again because
-	// of an unknown table or field: somebody may have just added it.
+	// of an unknown table, field or option: somebody may have just added it.
 	staleAfter = 30 * time.Second
 )
 
@@ -112,15 +112,22 @@ func (c *Connector) field(ctx context.Context, t table, name string) (connectors
 	if f, ok := t.object.Field(name); ok {
 		return f, nil
 	}
-	if s, err := c.schema(ctx); err == nil && time.Since(s.at) > staleAfter {
-		c.schemas.Forget()
-		fresh, err := c.table(ctx, t.id)
-		if err != nil {
-			return connectors.Field{}, err
-		}
+	if fresh, renewed, err := c.renew(ctx, t); err != nil {
+		return connectors.Field{}, err
+	} else if renewed {
 		return c.field(ctx, fresh, name)
 	}
 	return connectors.Field{}, connectors.NoField(t.object, name, "UNKNOWN_FIELD_NAME")
+}
+
+// renew reads a table anew, unless the schema was read just now.
+func (c *Connector) renew(ctx context.Context, t table) (fresh table, renewed bool, err *connectors.Error) {
+	if s, err := c.schema(ctx); err != nil || time.Since(s.at) <= staleAfter {
+		return t, false, err
+	}
+	c.schemas.Forget()
+	fresh, err = c.table(ctx, t.path)
+	return fresh, true, err
 }
 
 // types are Airtable's cell types (field model, 2026-11). Those that are not
@@ -198,6 +205,11 @@ func (c *Connector) linkField(ctx context.Context, t table, l connectors.Link) (
 	}
 	if len(fits) == 1 {
 		return fits[0], nil
+	}
+	if fresh, renewed, err := c.renew(ctx, t); err != nil {
+		return connectors.Field{}, err
+	} else if renewed {
+		return c.linkField(ctx, fresh, l)
 	}
 	slices.Sort(names)
 	bad.Message = t.object.Name + " has no field that links to " + l.Object

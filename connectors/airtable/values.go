@@ -1,6 +1,7 @@
 package airtable
 
 import (
+	"context"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -15,10 +16,19 @@ var recordID = regexp.MustCompile(`rec[0-9A-Za-z]{14}`)
 
 var fieldID = regexp.MustCompile(`^fld[0-9A-Za-z]{14}$`)
 
-// encode makes a value right for a cell; nil clears it. skip says that there
-// is nothing to write.
-func (c *Connector) encode(f connectors.Field, v connectors.Value) (cell any, note string, skip bool, err *connectors.Error) {
+// encode makes a value right for a table's cell; nil clears it. skip says that
+// there is nothing to write.
+func (c *Connector) encode(ctx context.Context, t table, f connectors.Field, v connectors.Value) (cell any, note string, skip bool, err *connectors.Error) {
 	made, err := c.coercion.Coerce(f, v)
+	if err != nil && err.Code == connectors.CodeOption {
+		if fresh, renewed, fault := c.renew(ctx, t); fault != nil {
+			return nil, "", false, fault
+		} else if renewed {
+			if f, err = c.field(ctx, fresh, f.Name); err == nil {
+				made, err = c.coercion.Coerce(f, v)
+			}
+		}
+	}
 	if err != nil {
 		return nil, "", false, err
 	}

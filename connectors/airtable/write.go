@@ -88,7 +88,7 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 		if f.ReadOnly {
 			return &connectors.Error{Kind: connectors.Invalid, Field: name, Code: "INVALID_VALUE_FOR_COLUMN", Message: "Airtable computes this field itself; it cannot be written"}
 		}
-		cell, note, skip, err := c.encode(f, v)
+		cell, note, skip, err := c.encode(ctx, i.table, f, v)
 		if err != nil {
 			return err
 		}
@@ -98,6 +98,10 @@ func (c *Connector) prepareOne(ctx context.Context, i *item) *connectors.Error {
 		} else {
 			i.cells[f.Name] = cell
 		}
+	}
+	// Behind the fields: for one that is new the schema was read again.
+	if i.table, err = c.table(ctx, i.change.Object); err != nil {
+		return err
 	}
 	for _, l := range i.change.Links {
 		f, err := c.linkField(ctx, i.table, l)
