@@ -57,18 +57,23 @@ func (c *Cache[T]) Get(ctx context.Context, name string, read func(context.Conte
 }
 
 func (c *Cache[T]) fill(ctx context.Context, name string, e *cached[T], read func(context.Context) (T, error)) {
-	e.value, e.err = read(ctx)
-	c.mu.Lock()
-	if e.err != nil {
-		if c.entries[name] == e {
-			delete(c.entries, name)
+	defer func() {
+		c.mu.Lock()
+		if e.err != nil {
+			if c.entries[name] == e {
+				delete(c.entries, name)
+			}
+		} else {
+			e.until = time.Now().Add(c.Keep)
 		}
-	} else {
-		e.until = time.Now().Add(c.Keep)
-	}
-	c.mu.Unlock()
-	close(e.done)
+		c.mu.Unlock()
+		close(e.done)
+	}()
+	e.err = errUnread // should read panic, others must neither wait for ever nor take nothing for an answer
+	e.value, e.err = read(ctx)
 }
+
+var errUnread = &Error{Kind: Transient, Code: "UNREAD", Message: "reading from the CRM went wrong"}
 
 // Forget drops what is kept, so that the next Get reads anew.
 func (c *Cache[T]) Forget() {
