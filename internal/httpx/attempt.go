@@ -77,7 +77,10 @@ func (a *attempts) RoundTrip(r *http.Request) (answer *http.Response, err error)
 	defer cancel()
 	var sent atomic.Bool
 	events := &httptrace.ClientTrace{
-		WroteHeaders: func() { sent.Store(true) },
+		// HTTP/2 tells of WroteHeaders when they are out, perhaps after the request
+		// was given up; of each field it tells before.
+		WroteHeaderField: func(string, []string) { sent.Store(true) },
+		WroteHeaders:     func() { sent.Store(true) },
 		WroteRequest: func(httptrace.WroteRequestInfo) {
 			sent.Store(true)
 			mine.out()
