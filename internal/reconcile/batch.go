@@ -111,7 +111,7 @@ func (b *bench) compare(ctx context.Context, r *record, head store.Head, read co
 		}
 	}
 	b.run.Compared++
-	edited := false
+	edited, failed := false, false
 	mend := map[uint64][]string{} // fields by the event that says what is right
 	for _, d := range differ {
 		if d.mend {
@@ -132,12 +132,11 @@ func (b *bench) compare(ctx context.Context, r *record, head store.Head, read co
 				b.find(d.Finding)
 			}
 		}
-		if note != "" {
-			b.run.Failed++
-			return nil
-		}
+		failed = failed || note != ""
 	}
 	switch {
+	case failed:
+		b.run.Failed++
 	case len(mend) > 0:
 		b.run.Mended++
 	case edited:

@@ -203,16 +203,51 @@ func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string
 	}
 	for _, step := range slices.Sorted(maps.Keys(steps)) {
 		only := event.Only{Connector: b.run.Connector, Step: step, Fields: steps[step], Whole: whole}
-		key := fmt.Sprintf("mend:%s:%d:%s:%d:%s", b.run.Connector, b.run.ID, place(r.key), seq, step)
-		e, err := b.setup.Mend(v.Event, only, key, b.now().Truncate(time.Microsecond))
-		if err != nil {
-			return "", "", "it cannot be mended: " + err.Error(), nil
-		}
-		receipt, err := b.Append(ctx, e)
+		sent, refused, err := b.send(ctx, v.Event, only, fmt.Sprintf("mend:%s:%s:%d:%s:%q:%t", b.run.Connector, place(r.key), seq, step, only.Fields, whole))
 		if err != nil {
 			return "", "", "", err
 		}
-		id = cmp.Or(id, store.EventID(receipt.Seq))
+		id, note = cmp.Or(id, sent), cmp.Or(note, refused)
+	}
+	if note != "" {
+		return "", id, note, nil
 	}
 	return "mended", id, "", nil
+}
+
+// send keeps the event that mends a part of another one, unless what it would do
+// is on its way already, or died there: every run would add another dead one. A
+// mend that was done and did not help, or that a person discarded, is sent anew.
+func (b *bench) send(ctx context.Context, of store.Event, only event.Only, key string) (id, note string, err error) {
+	for again := ""; ; {
+		e, err := b.setup.Mend(of, only, key+again, b.now().Truncate(time.Microsecond))
+		if err != nil {
+			return "", "it cannot be mended: " + err.Error(), nil
+		}
+		receipt, err := b.Append(ctx, e)
+		if err != nil {
+			return "", "", err
+		}
+		id = store.EventID(receipt.Seq)
+		if !receipt.Duplicate {
+			return id, "", nil
+		}
+		before, err := b.Ledger.Event(ctx, receipt.Seq)
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
+			return id, "", nil
+		} else if err != nil {
+			return "", "", err
+		}
+		d, _ := deliveryTo(before, b.run.Connector)
+		switch last := fmt.Sprintf(":run %d", b.run.ID); {
+		case d.State == store.Dead:
+			return id, "what is to mend it, delivery " + d.ID.String() + ", is dead: retry or discard it", nil
+		case d.State == store.Discarded:
+			again = fmt.Sprintf(":behind %d", receipt.Seq)
+		case d.State == store.Done && again != last:
+			again = last
+		default:
+			return id, "", nil
+		}
+	}
 }

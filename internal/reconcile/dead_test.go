@@ -1,0 +1,55 @@
+package reconcile
+
+import (
+	"testing"
+	"time"
+
+	"github.com/crmsyncd/crmsyncd/store"
+)
+
+// TestAMendThatTheCRMRefusesIsNotSentAnewByEveryRun/until a person retried or
+// discarded it: dead deliveries would pile up.
+func TestAMendThatTheCRMRefusesIsNotSentAnewByEveryRun(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, twoRules)
+	d.happens(1, 0, "pending", true)
+	d.crm.records["people-c001"]["status"] = "mine"
+	end := func(seq uint64, state store.State) {
+		d.Helper()
+		if err := d.Ledger.Plan(d.Context(), []store.Plan{{Seq: seq, Connectors: []string{"crm"}}}); err != nil {
+			d.Fatal(err)
+		}
+		if state == store.Done {
+			d.deliver(seq)
+			return
+		}
+		v, err := d.Ledger.Event(d.Context(), seq)
+		if err != nil {
+			d.Fatal(err)
+		}
+		v.Deliveries[0].State = state
+		if err := d.Ledger.Settle(d.Context(), []store.Update{{Delivery: v.Deliveries[0]}}); err != nil {
+			d.Fatal(err)
+		}
+	}
+	next := func(wantCounts, wantFound string, wantEvents uint64) {
+		d.Helper()
+		d.at = d.at.Add(25 * time.Hour)
+		d.want(d.compare(true), wantCounts, wantFound)
+		if st, err := d.Ledger.Stats(d.Context()); err != nil || uint64(st.Events) != wantEvents {
+			d.Errorf("%d events, %v; want %d", st.Events, err, wantEvents)
+		}
+	}
+	const mended = "compared 1 agreed 0 mended 1 edited 0 missing 0 merged 0 waiting 0 failed 0"
+	next(mended, "edited people-c001 status mended", 2)
+	end(2, store.Dead)
+	for range 3 {
+		next("compared 1 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 2", "edited people-c001 status, failed", 2)
+	}
+	end(2, store.Discarded)
+	next(mended, "edited people-c001 status mended", 3)
+	end(3, store.Done)
+	next("compared 1 agreed 1 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "", 3)
+	d.crm.records["people-c001"]["status"] = "mine again"
+	next(mended, "edited people-c001 status mended", 4)
+}
