@@ -172,3 +172,18 @@ func TestFindTakesAnyTextAndNeverAnotherRow(t *testing.T) {
 		}
 	})
 }
+
+func TestARowIsFoundByANumberHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
+	c := connect(t, start(t), connectors.Options{Country: "DE"})
+	r := write(t, c, connectors.Change{Object: "Calls", Fields: map[string]connectors.Value{"Call ID": "1", "Attempt": 1234}})[0]
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	for _, v := range []connectors.Value{1234, 1234.0, "1234.00", "1.234,00"} {
+		found, err := c.Find(t.Context(), []connectors.Match{{Object: "Calls", Keys: []connectors.Key{{{Field: "Attempt", Value: v}}}}})
+		if err != nil || found[0].Err != nil || len(found[0].Records) != 1 || found[0].Records[0].ID != r.ID {
+			t.Errorf("by %v: got %+v %v, want the row", v, found[0], err)
+		}
+	}
+}

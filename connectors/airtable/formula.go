@@ -143,7 +143,7 @@ func (c *Connector) holds(r wireRecord, t term) bool {
 		on, _ := have.(bool) // an empty box is no cell
 		return on == (t.cell == true)
 	case connectors.Number, connectors.Duration:
-		return have != nil && have == connectors.Decode(t.field, t.text)
+		return have != nil && connectors.Canonical(have) == connectors.Canonical(connectors.Decode(t.field, t.text)) // 12.00 is 12
 	case connectors.Date, connectors.DateTime:
 		at, ok := have.(time.Time)
 		want, _ := connectors.Decode(t.field, t.text).(time.Time)

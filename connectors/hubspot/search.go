@@ -219,7 +219,7 @@ func sameText(f connectors.Field, have, want string) bool {
 			u, ok := b.(time.Time)
 			return ok && t.Equal(u)
 		}
-		return a != nil && a == b
+		return a != nil && connectors.Canonical(a) == connectors.Canonical(b) // 12.00 is 12
 	}
 	return have != "" && strings.EqualFold(have, want)
 }
