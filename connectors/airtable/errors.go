@@ -13,6 +13,7 @@ import (
 
 const (
 	billing  = "PUBLIC_API_BILLING_LIMIT_EXCEEDED"
+	noPages  = "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"
 	noRow    = "ROW_DOES_NOT_EXIST"
 	noTarget = "LINK_TARGET_GONE"
 )
@@ -48,6 +49,8 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 	case r.Status < 400:
 		// Nothing about this row: the others would fare no better.
 		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "Airtable redirects; is base_url right?"
+	case body.Type == noPages: // what is looked for goes on over several pages, which Airtable keeps for a while
+		e.Kind, e.Message = connectors.Transient, "Airtable does not know the next page any more; it is asked anew"
 	default:
 		invalid(e, body)
 	}

@@ -28,6 +28,7 @@ func TestClassify(t *testing.T) {
 		{"too large", 413, `{}`, connectors.Error{Kind: connectors.Invalid}},
 		{"a field", 422, `{"error":{"type":"INVALID_VALUE_FOR_COLUMN","message":"Field \"First name\" cannot accept the provided value"}}`, connectors.Error{Kind: connectors.Invalid, Code: "INVALID_VALUE_FOR_COLUMN", Field: "First name"}},
 		{"a row", 422, `{"error":{"type":"ROW_DOES_NOT_EXIST","message":"Record ID recABCDEFGHIJKLMN does not exist"}}`, connectors.Error{Kind: connectors.Invalid, Code: noRow, IDs: []string{"recABCDEFGHIJKLMN"}}},
+		{"pages that Airtable has let go of", 422, `{"error":{"type":"LIST_RECORDS_ITERATOR_NOT_AVAILABLE","message":"x"}}`, connectors.Error{Kind: connectors.Transient, Code: "LIST_RECORDS_ITERATOR_NOT_AVAILABLE"}},
 		{"server", 500, `{}`, connectors.Error{Kind: connectors.Unknown}},
 		{"not looked at", 503, ``, connectors.Error{Kind: connectors.Transient}},
 		{"data where a code should be", 422, `{"error":"somebody@example.com"}`, connectors.Error{Kind: connectors.Invalid}},
