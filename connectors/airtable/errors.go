@@ -40,6 +40,9 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 	case r.Status == 403:
 		e.Kind, e.Account = connectors.Auth, true
 		e.Message = "the access token may not do this, or the base or table is not there"
+	case r.Status == 404 && body.Type == "":
+		// Nothing about this row: the others would fare no better.
+		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "Airtable has no such path; is base_url right?"
 	case r.Status == 404:
 		e.Kind, e.Message = connectors.NotFound, "Airtable does not find the base, table or record"
 	case r.Status == 413:
@@ -47,7 +50,6 @@ func classify(r *httpx.Response, repeatable bool) *connectors.Error {
 	case r.Status >= 500:
 		e.Kind = connectors.ServerFault(r.Status, repeatable)
 	case r.Status < 400:
-		// Nothing about this row: the others would fare no better.
 		e.Kind, e.Account, e.Park, e.Message = connectors.Transient, true, true, "Airtable redirects; is base_url right?"
 	case body.Type == noPages: // what is looked for goes on over several pages, which Airtable keeps for a while
 		e.Kind, e.Message = connectors.Transient, "Airtable does not know the next page any more; it is asked anew"

@@ -25,6 +25,7 @@ func TestClassify(t *testing.T) {
 		{"no token", 401, `{"error":{"type":"AUTHENTICATION_REQUIRED","message":"x"}}`, connectors.Error{Kind: connectors.Auth, Code: "AUTHENTICATION_REQUIRED", Account: true}},
 		{"not granted", 403, `{"error":{"type":"INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND"}}`, connectors.Error{Kind: connectors.Auth, Code: "INVALID_PERMISSIONS_OR_MODEL_NOT_FOUND", Account: true}},
 		{"a bare word", 404, `{"error":"NOT_FOUND"}`, connectors.Error{Kind: connectors.NotFound, Code: "NOT_FOUND"}},
+		{"an address that is not Airtable's", 404, `<html>`, connectors.Error{Kind: connectors.Transient, Account: true, Park: true}},
 		{"too large", 413, `{}`, connectors.Error{Kind: connectors.Invalid}},
 		{"a field", 422, `{"error":{"type":"INVALID_VALUE_FOR_COLUMN","message":"Field \"First name\" cannot accept the provided value"}}`, connectors.Error{Kind: connectors.Invalid, Code: "INVALID_VALUE_FOR_COLUMN", Field: "First name"}},
 		{"a row", 422, `{"error":{"type":"ROW_DOES_NOT_EXIST","message":"Record ID recABCDEFGHIJKLMN does not exist"}}`, connectors.Error{Kind: connectors.Invalid, Code: noRow, IDs: []string{"recABCDEFGHIJKLMN"}}},
