@@ -101,7 +101,10 @@ type Change struct {
 	Key    Key
 	Fields map[string]Value // includes the key's fields, never ID
 	Links  []Link           // to be there afterwards; links that exist stay
-	Lane   string           // the contact concerned; "" has no order to keep
+	// New: the fields are right for a record that is made now. One that is there
+	// already, though no key found it, is not updated but told of as a Conflict.
+	New  bool
+	Lane string // the contact concerned; "" has no order to keep
 	// Attempted is when an earlier attempt at this very change began whose
 	// outcome is not known; zero if there was none. Write then makes sure
 	// that the record is not made twice: it looks before it creates.

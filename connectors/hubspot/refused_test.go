@@ -74,3 +74,18 @@ func TestErrorsOfABatchAreGivenToAllWhomTheyName(t *testing.T) {
 		}
 	}
 }
+
+func TestAContactThatIsThereIsToldOfWhereFieldsAreForANewOne(t *testing.T) {
+	t.Parallel()
+	c, s, url := account(t)
+	id := post(t, url+"/_/records/hubspot/contacts", map[string]any{"email": "a@example.com", "company": "A person's"})
+	change := contact("phone", fields{"phone": "+4930901820", "email": "a@example.com", "company": "Ours"})
+	change.New = true
+	r := write(t, c, change)[0]
+	if r.Err == nil || r.Err.Kind != connectors.Conflict || len(r.Err.IDs) != 1 || r.Err.IDs[0] != id {
+		t.Errorf("got %+v, want a conflict with %s", r, id)
+	}
+	if got := s.Records("hubspot", "contacts")[0].Fields["company"]; got != "A person's" {
+		t.Errorf("the company is %v, want it kept", got)
+	}
+}

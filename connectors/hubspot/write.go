@@ -160,7 +160,7 @@ func (c *Connector) writePart(ctx context.Context, part []*item) {
 		switch err := i.result.Err; {
 		case err == nil:
 			continue
-		case created && err.Kind == connectors.Conflict && len(err.IDs) == 1 && i.guarded():
+		case created && err.Kind == connectors.Conflict && len(err.IDs) == 1 && i.guarded() && !i.change.New:
 			i.id = err.IDs[0]
 		case len(part) > 1 && i.id != "" && err.Kind == connectors.Invalid && err.Field == "":
 			// Nothing is wrong with its own values: its record may have been merged

@@ -727,6 +727,24 @@ func TestOddAnswers(t *testing.T) {
 			t.Errorf("delivery %+v, want dead", d)
 		}
 	})
+	story(t, "a contact that is there under a value that is no match keeps what stands in it", func(t *testing.T, b *bench) {
+		b.crm.records = append(b.crm.records, &row{object: "contacts", id: "theirs", fields: map[string]any{"name": "A person's", "note": "A person's"}})
+		b.crm.fault = func(c connectors.Change) *connectors.Error {
+			if c.Object == "contacts" && c.ID == "" && c.New {
+				return &connectors.Error{Kind: connectors.Conflict, IDs: []string{"theirs"}}
+			}
+			return nil
+		}
+		seq := b.call("1", 0, func(e *event.Event) { e.Contact.FullName, e.Contact.Company = "Ours", "Ours" })
+		b.settled(time.Minute)
+		list := b.crm.list("contacts")
+		if len(list) != 1 || list[0].fields["name"] != "A person's" || list[0].fields["note"] != "A person's" || list[0].fields["status"] != "at0" {
+			t.Errorf("contacts %+v, want one, with the status and what stood there", list[0].fields)
+		}
+		if d := b.delivery(seq); d.State != store.Done {
+			t.Errorf("delivery %+v, want done", d)
+		}
+	})
 	storyOf(t, "a record that was written but not linked is not forgotten when a link's target is gone", notes, func(t *testing.T, b *bench) {
 		tries := 0
 		b.d.Reload(setup(t, &oddCRM{crm: b.crm, write: func(c []connectors.Change, r []connectors.Result, err error) ([]connectors.Result, error) {

@@ -172,6 +172,7 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 			c.ID = g.ids[0]
 		} else {
 			c.Key = g.createBy
+			c.New = len(g.linkKeys) > 0 && len(conditional(g)) > 0
 		}
 		changes = append(changes, c)
 	}
