@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -185,5 +186,33 @@ func TestARowIsFoundByANumberHoweverItIsWritten(t *testing.T) {
 		if err != nil || found[0].Err != nil || len(found[0].Records) != 1 || found[0].Records[0].ID != r.ID {
 			t.Errorf("by %v: got %+v %v, want the row", v, found[0], err)
 		}
+	}
+}
+
+func TestEqualRowsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
+	t.Parallel()
+	s := sandbox.New(sandbox.Options{Unlimited: true})
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	c, err := airtable.New(airtable.Config{AccessToken: "x", Base: "appTest0000000000", BaseURL: server.URL + "/airtable", RequestsPerSecond: 1000, Timeout: time.Second}, connectors.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	call := connectors.Change{Object: "Calls", Fields: map[string]connectors.Value{"Summary": "Missed call"}}
+	before := len(s.Records("airtable", "Calls"))
+	post(t, server.URL+"/_/faults", []any{map[string]any{"crm": "airtable", "path": "/v0/app", "lost_reply": true, "times": 1}})
+	for _, r := range write(t, c, call, call) {
+		if r.Err == nil || r.Err.Kind != connectors.Unknown {
+			t.Fatalf("got %v, want an unknown outcome", r.Err)
+		}
+	}
+	made := len(s.Records("airtable", "Calls")) - before
+	call.Attempted = time.Now().Add(-time.Minute)
+	r := write(t, c, call, call, call)
+	if r[0].Err != nil || r[1].Err != nil || r[2].Err != nil || r[0].ID == r[1].ID || r[1].ID == r[2].ID || r[0].ID == r[2].ID {
+		t.Errorf("got %+v, want a row each", r)
+	}
+	if got := len(s.Records("airtable", "Calls")) - before; made != 2 || got != 3 {
+		t.Errorf("%d rows after the first attempt and %d after the second, want 2 and 3", made, got)
 	}
 }

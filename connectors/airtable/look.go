@@ -18,6 +18,7 @@ const twinMargin = time.Minute
 func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 	var keyed []*item
 	var matches []connectors.Match
+	taken := map[string]bool{} // by a change that is equal: each made its own
 	for _, i := range items {
 		if i.done || i.change.Attempted.IsZero() || i.id != "" || i.merge != nil {
 			continue
@@ -31,7 +32,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 			keyed, matches = append(keyed, i), append(matches, connectors.Match{Object: i.change.Object, Keys: []connectors.Key{k}})
 			continue
 		}
-		c.lookForEqual(ctx, i)
+		c.lookForEqual(ctx, i, taken)
 	}
 	found, _ := c.Find(ctx, matches) // its errors are in the answers
 	for n, i := range keyed {
@@ -46,8 +47,9 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 	}
 }
 
-// lookForEqual finds a row without key by its texts and its age.
-func (c *Connector) lookForEqual(ctx context.Context, i *item) {
+// lookForEqual finds a row without key by its texts and its age, of those that
+// are not taken.
+func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]bool) {
 	var key []term
 	for name, cell := range i.cells {
 		f := i.table.object.Fields[name]
@@ -70,7 +72,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 	}
 	var oldest wireRecord
 	err := c.list(ctx, i.table, "AND("+strings.Join(clauses, ",")+")", fields, func(r wireRecord) {
-		if slices.ContainsFunc(key, func(t term) bool { return !c.holds(r, t) }) {
+		if taken[r.ID] || slices.ContainsFunc(key, func(t term) bool { return !c.holds(r, t) }) {
 			return
 		}
 		if oldest.ID == "" || r.Created != nil && oldest.Created != nil && r.Created.Before(*oldest.Created) {
@@ -82,6 +84,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		return
 	}
 	i.id = oldest.ID
+	taken[oldest.ID] = true
 }
 
 // keepLinks adds the links that rows have already: writing a link field

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/internal/sandbox"
@@ -87,5 +88,27 @@ func TestAContactThatIsThereIsToldOfWhereFieldsAreForANewOne(t *testing.T) {
 	}
 	if got := s.Records("hubspot", "contacts")[0].Fields["company"]; got != "A person's" {
 		t.Errorf("the company is %v, want it kept", got)
+	}
+}
+
+func TestEqualRecordsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
+	t.Parallel()
+	c, s, url := account(t)
+	at := time.Now().Add(-time.Minute)
+	note := connectors.Change{Object: "notes", Fields: fields{"hs_timestamp": at, "hs_note_body": "Missed call", "hubspot_owner_id": "90002"}}
+	post(t, url+"/_/faults", []any{map[string]any{"crm": "hubspot", "path": "/notes/batch/create", "lost_reply": true, "times": 1}})
+	for _, r := range write(t, c, note, note) {
+		if r.Err == nil || r.Err.Kind != connectors.Unknown {
+			t.Fatalf("got %v, want an unknown outcome", r.Err)
+		}
+	}
+	made := len(s.Records("hubspot", "notes"))
+	note.Attempted = at
+	r := write(t, c, note, note, note)
+	if r[0].Err != nil || r[1].Err != nil || r[2].Err != nil || r[0].ID == r[1].ID || r[1].ID == r[2].ID || r[0].ID == r[2].ID {
+		t.Errorf("got %+v, want a record each", r)
+	}
+	if got := len(s.Records("hubspot", "notes")); made != 2 || got != 3 {
+		t.Errorf("%d notes after the first attempt and %d after the second, want 2 and 3", made, got)
 	}
 }

@@ -20,6 +20,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 	var keyed []*item
 	var probes []probe
 	found := make([]connectors.Found, len(items))
+	taken := map[string]bool{} // by a change that is equal: each made its own
 	for n, i := range items {
 		if i.done || i.change.Attempted.IsZero() || i.id != "" || i.unique != "" || i.guarded() {
 			continue
@@ -36,7 +37,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 			probes = append(probes, probe{match: connectors.Match{Object: i.change.Object}, key: k, found: &found[n]})
 			continue
 		}
-		c.lookForEqual(ctx, i)
+		c.lookForEqual(ctx, i, taken)
 	}
 	c.probe(ctx, probes)
 	for n, i := range keyed {
@@ -52,8 +53,9 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 	}
 }
 
-// lookForEqual finds a record without key by all its values and its age.
-func (c *Connector) lookForEqual(ctx context.Context, i *item) {
+// lookForEqual finds a record without key by all its values and its age, of
+// those that are not taken.
+func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]bool) {
 	created := "createdate"
 	if _, ok := i.schema.Fields["hs_createdate"]; ok {
 		created = "hs_createdate"
@@ -79,6 +81,9 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 	}
 	var oldest wireRecord
 	err := c.find(ctx, i.change.Object, q, func(r wireRecord) {
+		if taken[i.change.Object+" "+r.ID] {
+			return
+		}
 		for name, text := range compared {
 			if f := i.schema.Fields[name]; r.text(name) != text && !sameText(f, r.text(name), text) {
 				return
@@ -93,6 +98,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		return
 	}
 	i.id = oldest.ID
+	taken[i.change.Object+" "+oldest.ID] = true
 }
 
 func ambiguous(records []connectors.Record) *connectors.Error {
