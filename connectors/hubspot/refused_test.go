@@ -112,3 +112,27 @@ func TestEqualRecordsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
 		t.Errorf("%d notes after the first attempt and %d after the second, want 2 and 3", made, got)
 	}
 }
+
+func TestMoreThanCanBePagedThroughIsNotTakenForNone(t *testing.T) {
+	t.Parallel()
+	page := `{"total":20000,"paging":{"next":{"after":"10000"}},"results":[` + strings.Repeat(`{"id":"1","properties":{"company":"other"}},`, 9999) + `{"id":"2","properties":{"company":"many"}}]}`
+	c := connect(t, refusing(t, "/search", `"many"`, 200, page), connectors.Options{})
+	id := ok(t, c, contact("email", fields{"email": "a@example.com", "company": "few"})).ID
+	var matches []connectors.Match
+	for _, v := range []string{"few", "many"} {
+		matches = append(matches, connectors.Match{Object: "contacts", Keys: []connectors.Key{{{Field: "company", Value: v}}}})
+	}
+	found, err := c.Find(t.Context(), matches)
+	if err != nil || found[0].Err != nil || len(found[0].Records) != 1 || found[0].Records[0].ID != id {
+		t.Errorf("got %+v %v, want the record that was cut off by the others", found[0], err)
+	}
+	r := write(t, c, connectors.Change{Object: "contacts", Fields: fields{"lastname": "N", "company": "many"}, Attempted: time.Now().Add(-time.Hour)})[0]
+	if r.Err != nil {
+		t.Errorf("got %v, want it created: the search has no such word", r.Err)
+	}
+	c = connect(t, refusing(t, "/search", "", 200, page), connectors.Options{})
+	r = write(t, c, connectors.Change{Object: "contacts", Fields: fields{"lastname": "N"}, Attempted: time.Now().Add(-time.Hour)})[0]
+	if r.Err == nil || r.Err.Kind != connectors.Unknown || !r.Err.Unseekable() {
+		t.Errorf("got %+v, want it said that there is too much to look through", r)
+	}
+}

@@ -30,7 +30,8 @@ var phoneIndex = map[string]string{
 	"mobilephone": "hs_searchable_calculated_mobile_number",
 }
 
-// find runs a search and gives each result to hit, page by page.
+// find runs a search and gives each result to hit, page by page. Where there are
+// more than HubSpot gives, the error is CodeTooMany.
 func (c *Connector) find(ctx context.Context, object string, q wireSearch, hit func(wireRecord)) *connectors.Error {
 	q.Limit = searchPage
 	q.Sorts = []string{}
@@ -48,8 +49,11 @@ func (c *Connector) find(ctx context.Context, object string, q wireSearch, hit f
 		}
 		seen += len(answer.Results)
 		q.After = answer.Paging.Next.After
-		if q.After == "" || len(answer.Results) == 0 || seen+searchPage > searchMost {
+		if q.After == "" || len(answer.Results) == 0 {
 			return nil
+		}
+		if seen+searchPage > searchMost {
+			return &connectors.Error{Kind: connectors.Ambiguous, Code: connectors.CodeTooMany, Message: "HubSpot finds more records than can be looked through"}
 		}
 	}
 }

@@ -93,7 +93,12 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]
 			oldest = r
 		}
 	})
-	if err != nil {
+	if err != nil && err.Code == connectors.CodeTooMany && oldest.ID == "" {
+		err.Kind, err.Message = connectors.Unknown, "too much was made since an earlier attempt to find what it made"
+		i.fail(err)
+		return
+	}
+	if err != nil && err.Code != connectors.CodeTooMany {
 		i.fail(err)
 		return
 	}
