@@ -21,6 +21,9 @@ const (
 	// statusBatch is how many contacts' statuses are asked for between two times
 	// that it is kept how far the run is. Vendors take a request for each.
 	statusBatch = 25
+	// sweepShare is the part of a run's requests, one of so many, that those who
+	// may have changed leave to the sweep while it goes.
+	sweepShare  = 4
 	statusPhase = "status "
 )
 
@@ -133,27 +136,53 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 			p.step.Total++
 		}
 	}
+	// A part of the budget is for the sweep: those that are open could take all of
+	// it, run for run.
+	most, share := p.setup.PerRun, 0
+	if len(phases[2].ids) > 0 {
+		share = max(most-p.run.Requests, 0) / sweepShare
+	}
+	next, come, cut, swept := "", phaseRest, false, true
 	for i, phase := range phases {
 		if slices.ContainsFunc(phases[i+1:], func(later turn) bool { return strings.HasPrefix(after, later.name) }) {
 			p.step.Done += len(phase.ids)
 			continue // before the crash
 		}
 		last := strings.TrimPrefix(after, phase.name)
-		if last == after {
+		resumed := last != after
+		if !resumed {
 			last = ""
 		}
-		for here := last; len(phase.ids) > 0; {
-			if !p.run.Full && p.setup.PerRun > 0 && p.run.Requests >= p.setup.PerRun {
-				p.run.State, p.run.Note = store.RunStopped, "the budget of requests of one run is used up; the next run goes on"
-				switch {
-				case i == 2:
-					here = ""
-				case i == 0 && here == "":
-					here = first
+		limit := most - share
+		switch {
+		case i == 1 && cut:
+			continue
+		case i == 2:
+			limit = most
+			if !resumed {
+				if err := errors.Join(p.putText(ctx, "next", next), p.turnOver(ctx, come, kept)); err != nil {
+					return err
 				}
-				return errors.Join(p.keepSweep(ctx, rolling), p.putText(ctx, "next", here), p.turnOver(ctx, strings.TrimSpace(phase.name), kept))
 			}
-			batch := phase.ids[:min(statusBatch, len(phase.ids))]
+		}
+		for here := last; len(phase.ids) > 0; {
+			size := min(statusBatch, len(phase.ids))
+			if !p.run.Full && most > 0 {
+				if p.run.Requests >= limit {
+					cut = true
+					switch {
+					case i == 2:
+						swept = false
+					case i == 0 && here == "":
+						next, come = first, phaseMay
+					default:
+						next, come = here, strings.TrimSpace(phase.name)
+					}
+					break
+				}
+				size = min(size, limit-p.run.Requests)
+			}
+			batch := phase.ids[:size]
 			phase.ids = phase.ids[len(batch):]
 			p.step.Done += len(batch)
 			end := batch[len(batch)-1]
@@ -172,14 +201,16 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 			}
 		}
 	}
-	if err := errors.Join(p.putText(ctx, "next", ""), p.putUntil(ctx)); err != nil {
-		return err
+	if cut {
+		p.run.State, p.run.Note = store.RunStopped, "the budget of requests of one run is used up; the next run goes on"
 	}
-	if full {
-		rolling.Over = true
-		return p.keepSweep(ctx, sweep{Began: rolling.Began, Over: true})
+	switch {
+	case !full:
+		return nil
+	case swept:
+		rolling = sweep{Began: rolling.Began, Over: true}
 	}
-	return nil
+	return p.keepSweep(ctx, rolling)
 }
 
 // contacts are those of the source, by the vendor's id.

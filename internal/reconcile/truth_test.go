@@ -155,6 +155,37 @@ func TestAVendorsBudgetEndsARunAndTheSweepGoesOn(t *testing.T) {
 	}
 }
 
+func TestTheSweepHasItsTurnWhereOpenContactsExceedTheBudget(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	d.happen(upTo(40), -90, "closed", true)
+	for n := range 200 {
+		id := fmt.Sprintf("c%03d", n)
+		o.status[id] = "closed"
+		if n >= 40 {
+			d.happens(n, -90, "pending", true)
+			o.status[id] = "pending"
+		}
+	}
+	d.ask(true)
+	d.setup.PerRun, d.at = 60, noon.Add(8*24*time.Hour)
+	o.asked = nil
+	for n := range 6 {
+		before := len(o.asked)
+		run := d.ask(false)
+		if got := len(o.asked) - before; got > 60 || run.Requests > 60 || run.State != store.RunStopped {
+			t.Errorf("run %d asked %d times, counted %d, and is %s", n, got, run.Requests, run.State)
+		}
+	}
+	asked := map[bool]map[string]bool{true: {}, false: {}}
+	for _, id := range o.asked {
+		asked[o.status[id] == "closed"][id] = true
+	}
+	if len(asked[true]) != 40 || len(asked[false]) != 160 {
+		t.Errorf("six runs of 60 asked for %d of 40 closed ones and %d of 160 open ones", len(asked[true]), len(asked[false]))
+	}
+}
+
 func TestAVendorThatIsOutOfBreathIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	d, o := newOracle(t)
