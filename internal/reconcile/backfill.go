@@ -31,6 +31,8 @@ type Backfill struct {
 	Now    func() time.Time
 	// Wait waits, or returns with the context's error; nil: by the clock.
 	Wait func(context.Context, time.Duration) error
+	// Most is after how many requests it ends with errBudget, between two pages; 0: never.
+	Most int
 }
 
 // BackfillOrder is what to bring in.
@@ -47,6 +49,9 @@ type BackfillOrder struct {
 	// Rate is the most requests in a second, beside the source's own limit; 0: that.
 	Rate float64
 }
+
+// errBudget ends a backfill that has sent as many requests as it may.
+var errBudget = errors.New("the budget of requests is used up")
 
 // Progress is how far a backfill has come; all that was done before it went on
 // is counted in.
@@ -209,6 +214,9 @@ func (r *running) pages(ctx context.Context) error {
 		}
 		if err := ctx.Err(); err != nil {
 			return err
+		}
+		if r.Most > 0 && r.requests >= r.Most {
+			return errBudget
 		}
 	}
 }

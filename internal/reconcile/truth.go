@@ -25,6 +25,7 @@ const (
 	// may have changed leave to the sweep while it goes.
 	sweepShare  = 4
 	statusPhase = "status "
+	budgetUsed  = "the budget of requests of one run is used up; the next run goes on"
 )
 
 // truth is a run of a source: what its vendor knows comes into the ledger.
@@ -42,7 +43,12 @@ func (p *passage) truth(ctx context.Context) error {
 		return nil
 	}
 	if !strings.HasPrefix(p.run.Cursor, statusPhase) {
-		if err := p.pull(ctx, src); err != nil {
+		err := p.pull(ctx, src)
+		if errors.Is(err, errBudget) {
+			p.run.State, p.run.Note = store.RunStopped, budgetUsed
+			return nil // what was pulled is kept, and how far it is
+		}
+		if err != nil {
 			return err
 		}
 		p.run.Cursor = statusPhase
@@ -75,6 +81,9 @@ func (p *passage) pull(ctx context.Context, src Source) error {
 	defer func() { p.step.Asks = false }()
 	before, brought := p.run.Requests, p.run.Brought
 	b := &Backfill{Ledger: p.Ledger, Source: p.run.Source, Reader: src.Reader, Take: src.Take, Append: p.Append, Now: p.now, Wait: p.Wait}
+	if !p.run.Full {
+		b.Most = p.setup.PerRun
+	}
 	done, err := b.Run(ctx, BackfillOrder{From: from, Until: p.run.BeganAt, Name: "reconcile", Open: true, DryRun: p.run.DryRun}, func(at Progress) {
 		p.run.Requests, p.run.Brought = before+at.Requests, brought+at.New
 		p.step.Run, p.step.Waiting = p.run, at.Waiting
@@ -202,7 +211,7 @@ func (p *passage) statuses(ctx context.Context, src Source, asks sources.StatusR
 		}
 	}
 	if cut {
-		p.run.State, p.run.Note = store.RunStopped, "the budget of requests of one run is used up; the next run goes on"
+		p.run.State, p.run.Note = store.RunStopped, budgetUsed
 	}
 	switch {
 	case !full:

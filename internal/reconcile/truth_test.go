@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -23,6 +24,7 @@ type oracle struct {
 	errs   []error // of the next calls
 	mute   error
 	ranges []sources.Query
+	pages  int // to come, without anything on them
 }
 
 func (o *oracle) Readable() error { return o.mute }
@@ -32,6 +34,9 @@ func (o *oracle) History(ctx context.Context, q sources.Query) (sources.Page, er
 		return sources.Page{}, err
 	}
 	o.ranges = append(o.ranges, q)
+	if o.pages--; o.pages > 0 {
+		return sources.Page{Next: strconv.Itoa(o.pages)}, nil
+	}
 	return sources.Page{Part: 1}, nil
 }
 
@@ -183,6 +188,28 @@ func TestTheSweepHasItsTurnWhereOpenContactsExceedTheBudget(t *testing.T) {
 	}
 	if len(asked[true]) != 40 || len(asked[false]) != 160 {
 		t.Errorf("six runs of 60 asked for %d of 40 closed ones and %d of 160 open ones", len(asked[true]), len(asked[false]))
+	}
+}
+
+func TestWhatAVendorListsIsWithinTheBudgetToo(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	d.happens(1, -30, "pending", true)
+	o.status, o.pages, d.setup.PerRun = map[string]string{"c001": "pending"}, 25, 10
+	for n, want := range []string{"stopped 10", "stopped 10", "done 7"} {
+		run := d.ask(false)
+		if got := fmt.Sprint(run.State, " ", run.Requests); got != want {
+			t.Errorf("run %d: got %s, want %s", n, got, want)
+		}
+		d.at = d.at.Add(time.Hour)
+	}
+	// 25 pages up to when the first run began, and what happened since.
+	if last := o.ranges[len(o.ranges)-1]; len(o.asked) != 1 || last.Cursor != "" || !last.From.Equal(noon) || !last.Until.Equal(noon.Add(2*time.Hour)) {
+		t.Errorf("asked for %v, and last for %+v", o.asked, last)
+	}
+	o.ranges, o.pages, d.at = nil, 25, d.at.Add(48*time.Hour)
+	if run := d.ask(true); run.State != store.RunDone || len(o.ranges) != 25 {
+		t.Errorf("a full run: %s after %d pages", run.State, len(o.ranges))
 	}
 }
 
