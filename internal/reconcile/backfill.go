@@ -87,6 +87,9 @@ const (
 	// vendor's cursor does not live for ever, and "--since 2h" means another
 	// range tomorrow.
 	stale = 24 * time.Hour
+	// going is how long before the end of a range a call may have begun that was
+	// not listed yet. Longer ones are rare.
+	going = 2 * time.Hour
 	// tries is how often in a row a page is asked for that the vendor does not give.
 	tries = 6
 	// patience is the longest that one wait may take.
@@ -119,9 +122,14 @@ func (b *Backfill) Run(ctx context.Context, o BackfillOrder, tell func(Progress)
 	if err := r.pages(ctx); err != nil {
 		return r.progress(), err
 	}
-	// What happened since the first of several runs began.
+	// What happened since the first of several runs began, and what was going then:
+	// most vendors list calls by their beginning, and only once they are over.
 	if r.resumed && r.at.Open && r.at.Until.Before(o.Until) {
-		r.at.From, r.at.Until, r.at.Cursor = r.at.Until, o.Until, ""
+		from := r.at.Until.Add(-going)
+		if from.Before(r.at.Begin) {
+			from = r.at.Begin
+		}
+		r.at.From, r.at.Until, r.at.Cursor = from, o.Until, ""
 		if err := r.pages(ctx); err != nil {
 			return r.progress(), err
 		}

@@ -203,8 +203,8 @@ func TestWhatAVendorListsIsWithinTheBudgetToo(t *testing.T) {
 		}
 		d.at = d.at.Add(time.Hour)
 	}
-	// 25 pages up to when the first run began, and what happened since.
-	if last := o.ranges[len(o.ranges)-1]; len(o.asked) != 1 || last.Cursor != "" || !last.From.Equal(noon) || !last.Until.Equal(noon.Add(2*time.Hour)) {
+	// 25 pages up to when the first run began, then what happened since or was going.
+	if last := o.ranges[len(o.ranges)-1]; len(o.asked) != 1 || last.Cursor != "" || !last.From.Equal(noon.Add(-going)) || !last.Until.Equal(noon.Add(2*time.Hour)) {
 		t.Errorf("asked for %v, and last for %+v", o.asked, last)
 	}
 	o.ranges, o.pages, d.at = nil, 25, d.at.Add(48*time.Hour)
