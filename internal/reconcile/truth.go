@@ -80,11 +80,15 @@ func (p *passage) pull(ctx context.Context, src Source) error {
 	p.asks(true)
 	defer func() { p.step.Asks = false }()
 	before, brought := p.run.Requests, p.run.Brought
+	begun := p.run.Resumed > 0 // after a crash all of the pull is its own
 	b := &Backfill{Ledger: p.Ledger, Source: p.run.Source, Reader: src.Reader, Take: src.Take, Append: p.Append, Now: p.now, Wait: p.Wait}
 	if !p.run.Full {
 		b.Most = p.setup.PerRun
 	}
 	done, err := b.Run(ctx, BackfillOrder{From: from, Until: p.run.BeganAt, Name: "reconcile", Open: true, DryRun: p.run.DryRun}, func(at Progress) {
+		if !begun {
+			begun, brought = true, brought-at.New
+		}
 		p.run.Requests, p.run.Brought = before+at.Requests, brought+at.New
 		p.step.Run, p.step.Waiting = p.run, at.Waiting
 		p.show(p.step)

@@ -24,7 +24,8 @@ type oracle struct {
 	errs   []error // of the next calls
 	mute   error
 	ranges []sources.Query
-	pages  int // to come, without anything on them
+	pages  int // to come
+	lists  bool
 }
 
 func (o *oracle) Readable() error { return o.mute }
@@ -34,10 +35,20 @@ func (o *oracle) History(ctx context.Context, q sources.Query) (sources.Page, er
 		return sources.Page{}, err
 	}
 	o.ranges = append(o.ranges, q)
-	if o.pages--; o.pages > 0 {
-		return sources.Page{Next: strconv.Itoa(o.pages)}, nil
+	page := sources.Page{}
+	if o.lists {
+		body, err := json.Marshal(event.Event{Type: event.ContactStatusChanged, OccurredAt: noon, Contact: &event.Contact{ID: fmt.Sprint("p", o.pages), Status: "closed"}})
+		if err != nil {
+			return page, err
+		}
+		page.Items = append(page.Items, sources.Item{Body: body})
 	}
-	return sources.Page{Part: 1}, nil
+	if o.pages--; o.pages > 0 {
+		page.Next = strconv.Itoa(o.pages)
+		return page, nil
+	}
+	page.Part = 1
+	return page, nil
 }
 
 func (o *oracle) Statuses(ctx context.Context, ids []string, turn sources.Turn) (out []sources.Status, err error) {
@@ -210,6 +221,18 @@ func TestWhatAVendorListsIsWithinTheBudgetToo(t *testing.T) {
 	o.ranges, o.pages, d.at = nil, 25, d.at.Add(48*time.Hour)
 	if run := d.ask(true); run.State != store.RunDone || len(o.ranges) != 25 {
 		t.Errorf("a full run: %s after %d pages", run.State, len(o.ranges))
+	}
+}
+
+func TestARunCountsWhatItBroughtItself(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	o.lists, o.pages, d.setup.PerRun = true, 15, 10
+	for _, want := range []int{10, 6} { // the last one is of the time since
+		if run := d.ask(false); run.Brought != want {
+			t.Errorf("it says that it brought %d, want %d", run.Brought, want)
+		}
+		d.at = d.at.Add(time.Hour)
 	}
 }
 
