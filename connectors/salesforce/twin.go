@@ -2,6 +2,7 @@ package salesforce
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,6 +23,7 @@ const (
 func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 	var keyed []*item
 	var matches []connectors.Match
+	taken := map[string]bool{}
 	for _, i := range items {
 		if i.done || i.change.Attempted.IsZero() || i.id != "" || i.unique != "" {
 			continue
@@ -35,7 +37,7 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 			keyed, matches = append(keyed, i), append(matches, connectors.Match{Object: i.change.Object, Keys: []connectors.Key{k}})
 			continue
 		}
-		c.lookForEqual(ctx, i)
+		c.lookForEqual(ctx, i, taken)
 	}
 	found, _ := c.Find(ctx, matches) // its errors are in the answers
 	for n, i := range keyed {
@@ -53,12 +55,15 @@ func (c *Connector) lookForTwins(ctx context.Context, items []*item) {
 	}
 }
 
-// lookForEqual finds a record without key by all its values and its age.
-func (c *Connector) lookForEqual(ctx context.Context, i *item) {
+// lookForEqual finds a record without key by all its values, its links and its
+// age. Equal ones cannot be told apart: each lost attempt takes another one, the
+// oldest first.
+func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]bool) {
 	since := soqlTime(i.change.Attempted.Add(-twinMargin))
 	conditions, fields := []string{"CreatedDate >= " + since}, []string{"Id"}
 	compared := false
-	for name, cell := range i.cells {
+	wanted := i.created()
+	for name, cell := range wanted {
 		f, m := i.schema.Fields[name], i.schema.more[name]
 		// Salesforce may tidy HTML; everything else comes back as it was sent.
 		if cell == nil || f.Type == connectors.HTML {
@@ -66,8 +71,9 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		}
 		fields = append(fields, name)
 		if text, ok := cell.(string); ok {
-			compared = true
-			if m.filter && f.Type == connectors.Text && len(text) <= 255 {
+			_, own := i.cells[name]
+			compared = compared || own
+			if m.filter && (f.Type == connectors.Text || f.Type == connectors.Reference) && len(text) <= 255 {
 				conditions = append(conditions, name+" = "+quote(text))
 			}
 		}
@@ -84,8 +90,9 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 		return
 	}
 	for _, r := range rows {
-		if i.equals(r) {
+		if !taken[r.id()] && i.equals(r, wanted) {
 			i.id = r.id()
+			taken[i.id] = true
 			return
 		}
 	}
@@ -94,8 +101,21 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item) {
 	}
 }
 
-func (i *item) equals(r wireRow) bool {
-	for name, cell := range i.cells {
+// created are the cells of the record if an earlier attempt made it, with those
+// of its links.
+func (i *item) created() map[string]any {
+	out := maps.Clone(i.cells)
+	linked := map[string]bool{}
+	for _, l := range i.links {
+		if !linked[l.field] || l.named {
+			out[l.field], linked[l.field] = l.id, true
+		}
+	}
+	return out
+}
+
+func (i *item) equals(r wireRow, wanted map[string]any) bool {
+	for name, cell := range wanted {
 		f := i.schema.Fields[name]
 		if cell != nil && f.Type != connectors.HTML && !same(value(f, r[name]), value(f, cell), true) {
 			return false
