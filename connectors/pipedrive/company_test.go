@@ -259,6 +259,25 @@ func TestTwoLostNotesThatAreAlikeAreTwo(t *testing.T) {
 	}
 }
 
+func TestALostActivityIsNotTakenForThatOfSomebodyElse(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sandbox.Options{})
+	one, two := d.plant("persons", map[string]any{"name": "One"}), d.plant("persons", map[string]any{"name": "Two"})
+	missed := func(person string) connectors.Change {
+		return connectors.Change{Object: "activities", Fields: fields{"subject": "Missed call", "type": "call", "done": true}, Links: []connectors.Link{{Object: "persons", ID: person}}}
+	}
+	first := d.must(missed(one))[0]
+	lost := missed(two)
+	lost.Attempted = time.Now().Add(-time.Minute)
+	second := d.must(lost)[0]
+	if !second.Created || second.ID == first.ID {
+		t.Fatalf("got %+v, want an activity of its own beside %s", second, first.ID)
+	}
+	if again := d.must(lost)[0]; again.Created || again.ID != second.ID {
+		t.Errorf("the next look finds %+v, want %s", again, second.ID)
+	}
+}
+
 func TestCallLogs(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, sandbox.Options{})

@@ -55,18 +55,26 @@ func (c *Connector) link(ctx context.Context, i *item, l connectors.Link) *conne
 	return nil
 }
 
+// attending are the persons of an activity.
+func attending(r wireRecord) (list []participant) {
+	there, _ := r[participants].([]any)
+	for _, x := range there {
+		m, _ := x.(map[string]any)
+		id, _ := m["person_id"].(json.Number)
+		list = append(list, participant{Person: id, Primary: m["primary"] == true})
+	}
+	return list
+}
+
 // participants is the list of persons with those who are there already. The
 // first is the primary one, under whom Pipedrive shows the activity.
 func (i *item) participants() (list []participant, changed bool) {
 	have := []string{}
 	first := false
-	there, _ := i.before[participants].([]any)
-	for _, x := range there {
-		m, _ := x.(map[string]any)
-		id, _ := m["person_id"].(json.Number)
-		have = append(have, id.String())
-		first = first || m["primary"] == true
-		list = append(list, participant{Person: id, Primary: m["primary"] == true})
+	list = attending(i.before)
+	for _, p := range list {
+		have = append(have, p.Person.String())
+		first = first || p.Primary
 	}
 	for _, id := range i.people {
 		if !slices.Contains(have, id) {

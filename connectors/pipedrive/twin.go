@@ -169,6 +169,13 @@ func (t *twin) compare(c *Connector, r wireRecord) {
 			}
 		}
 	}
+	if r.shows(participants) {
+		for _, id := range t.item.people {
+			if !slices.ContainsFunc(attending(r), func(p participant) bool { return p.Person.String() == id }) {
+				return
+			}
+		}
+	}
 	t.found = append(t.found, r)
 }
 
