@@ -40,7 +40,7 @@ func (t *target) broke(ctx context.Context, w *wave, p *caught.Panic) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
 		for _, x := range w.work {
-			t.suspects[x.Delivery.ID] = true
+			t.suspects[x.Delivery.ID] = time.Now()
 		}
 		return
 	}
@@ -90,7 +90,7 @@ func (t *target) apart(work []store.Work) []store.Work {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for i, x := range work {
-		if t.suspects[x.Delivery.ID] {
+		if _, suspected := t.suspects[x.Delivery.ID]; suspected {
 			return work[:max(i, 1)]
 		}
 	}

@@ -216,7 +216,8 @@ func (t *target) unsolo(id store.DeliveryID) {
 func (t *target) isSolo(id store.DeliveryID) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.solo[id]
+	_, solo := t.solo[id]
+	return solo
 }
 
 // failAll fails groups with one error, which may be the account's. While the

@@ -27,6 +27,7 @@ const (
 	glance     = time.Minute     // after which a connector with nothing to do looks at the clock again
 	maxWaves   = 4               // side by side, so that one that hangs holds up nobody else
 	recentLife = 5 * time.Minute // longer than any CRM's search index lags behind
+	doubtLife  = 24 * time.Hour  // of what is held against a delivery, which may be discarded or erased meanwhile
 )
 
 // target is one connector's loop: it gathers due deliveries into waves and
@@ -58,10 +59,10 @@ type target struct {
 	looks       int                       // of them, that look up records
 	lookBegan   time.Time                 // when one began that found no other doing so
 	waveID      int
-	recent      map[store.LinkKey]recentID // records written lately, which neither the ledger knows nor searches may find yet
-	swept       time.Time                  // when the old ones among them were thrown away
-	solo        map[store.DeliveryID]bool  // not to be merged with others: the merged change was invalid
-	suspects    map[store.DeliveryID]bool  // were in a wave that panicked
+	recent      map[store.LinkKey]recentID     // records written lately, which neither the ledger knows nor searches may find yet
+	swept       time.Time                      // when the old ones among them were thrown away
+	solo        map[store.DeliveryID]time.Time // not to be merged with others since then: the merged change was invalid
+	suspects    map[store.DeliveryID]time.Time // were then in a wave that panicked
 }
 
 type recentID struct {
@@ -75,7 +76,7 @@ type turn struct{ wave, step int }
 func newTarget(d *Deliverer, name string) *target {
 	return &target{
 		d: d, name: name, signal: make(chan struct{}, 1), busy: map[string]bool{}, under: map[store.DeliveryID]bool{}, keys: map[string]turn{},
-		recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]bool{}, suspects: map[store.DeliveryID]bool{},
+		recent: map[store.LinkKey]recentID{}, solo: map[store.DeliveryID]time.Time{}, suspects: map[store.DeliveryID]time.Time{},
 	}
 }
 
@@ -247,6 +248,9 @@ func (t *target) begin(setup Setup, to Target, work []store.Work) *wave {
 	if t.begun.Sub(t.swept) > recentLife/20 { // there may be very many
 		t.swept = t.begun
 		maps.DeleteFunc(t.recent, func(_ store.LinkKey, r recentID) bool { return t.begun.After(r.till) })
+		for _, doubts := range []map[store.DeliveryID]time.Time{t.solo, t.suspects} {
+			maps.DeleteFunc(doubts, func(_ store.DeliveryID, since time.Time) bool { return t.begun.Sub(since) > doubtLife })
+		}
 	}
 	return &wave{t: t, id: t.waveID, setup: setup, conn: to.Connector, shadowed: to.Shadow, work: work, begun: t.begun}
 }

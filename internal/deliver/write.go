@@ -269,7 +269,7 @@ func (w *wave) part(g *group, e *connectors.Error) {
 	w.t.mu.Lock()
 	for _, it := range g.items {
 		if suspects[it.job.d.ID.Seq] || len(it.rec.Links) > 0 {
-			w.t.solo[it.job.d.ID] = true
+			w.t.solo[it.job.d.ID] = time.Now()
 		}
 	}
 	w.t.mu.Unlock()
