@@ -20,6 +20,7 @@ const (
 	codeConverted = "CANNOT_UPDATE_CONVERTED_LEAD"
 	codeDeleted   = "ENTITY_IS_DELETED"
 	codeNoTarget  = "LINK_TARGET_GONE"
+	codeTooMany   = "TOO_MANY_RECORDS"
 	// codeNoReference is said of an id that was never there or is deleted for good.
 	codeNoReference = "INVALID_CROSS_REFERENCE_KEY"
 )

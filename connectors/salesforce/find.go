@@ -175,7 +175,8 @@ func (b *bucket) whole(probes []*probe) string {
 	return b.query(probes, strings.Join(distinct(conditions), " OR "))
 }
 
-// maxHalvings bounds how often a query that took too long is halved.
+// maxHalvings bounds how often a query that took too long, or brought too much,
+// is halved.
 const maxHalvings = 4
 
 func (c *Connector) askParts(ctx context.Context, parts []part, halvings int) {
@@ -186,21 +187,32 @@ func (c *Connector) askParts(ctx context.Context, parts []part, halvings int) {
 	var again []part
 	for n, a := range c.queries(ctx, living, list) {
 		p := parts[n]
+		for _, r := range a.rows {
+			for _, one := range p.probes {
+				if one.fits(r, c.coercion.Country) {
+					one.hit(r)
+				}
+			}
+		}
+		if a.err != nil && a.err.Code == codeTooMany {
+			// Of whom several were found already nothing more need be known; it is
+			// mostly they who hide the others.
+			before := len(p.probes)
+			p.probes = slices.DeleteFunc(slices.Clone(p.probes), func(one *probe) bool { return len(one.rows) > 1 })
+			if len(p.probes) < before && halvings < maxHalvings {
+				if len(p.probes) > 0 {
+					again = append(again, p)
+				}
+				continue
+			}
+		}
 		switch {
-		case a.err != nil && a.err.Code == "QUERY_TIMEOUT" && len(p.probes) > 1 && halvings < maxHalvings:
+		case a.err != nil && (a.err.Code == "QUERY_TIMEOUT" || a.err.Code == codeTooMany) && len(p.probes) > 1 && halvings < maxHalvings:
 			half := len(p.probes) / 2
 			again = append(again, part{p.bucket, p.probes[:half]}, part{p.bucket, p.probes[half:]})
 		case a.err != nil:
 			for _, one := range p.probes {
 				one.fail(a.err)
-			}
-		default:
-			for _, r := range a.rows {
-				for _, one := range p.probes {
-					if one.fits(r, c.coercion.Country) {
-						one.hit(r)
-					}
-				}
 			}
 		}
 	}

@@ -352,3 +352,33 @@ func TestSomebodyElsesSlowQueryIsHalved(t *testing.T) {
 		t.Errorf("got %+v %v after %d slow queries", found, err, slow.Load())
 	}
 }
+
+func TestMoreThanIsReadIsNotTakenForAll(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, nil)
+	hidden := o.plant("Contact", map[string]any{"LastName": "Meier"})
+	pages := 0
+	o.before = func(w http.ResponseWriter, r *http.Request) bool {
+		// An org in which very many have one name: the pages of a query for it never end.
+		if q := r.URL.Query().Get("q"); !strings.Contains(r.URL.Path, "/query/") && !strings.Contains(q, "'unknown'") && !strings.Contains(q, " LIKE ") {
+			return false
+		}
+		pages++
+		fmt.Fprintf(w, `{"done":false,"nextRecordsUrl":"/services/data/v68.0/query/01g-2000","records":[{"Id":"0035g00000%05dAAA","LastName":"unknown"}]}`, pages)
+		return true
+	}
+	by := func(field, value string) connectors.Match {
+		return connectors.Match{Object: "Contact", Keys: []connectors.Key{{{Field: field, Value: value}}}}
+	}
+	found, err := o.c.Find(t.Context(), []connectors.Match{by("LastName", "unknown"), by("LastName", "Meier"), by("LastName", "Nobody")})
+	if err != nil || found[1].Err != nil || len(found[1].Records) != 1 || found[1].Records[0].ID != hidden {
+		t.Errorf("got %+v %v, want the one whom the others hide", found[1], err)
+	}
+	if len(found[0].Records) < 2 || found[2].Err != nil || len(found[2].Records) != 0 {
+		t.Errorf("got %d records and %+v, want several and nobody", len(found[0].Records), found[2])
+	}
+	found, err = o.c.Find(t.Context(), []connectors.Match{by("Phone", "+4930901820")})
+	if err != nil || found[0].Err == nil || found[0].Err.Kind != connectors.Invalid {
+		t.Errorf("got %+v %v, want that nobody knows", found[0], err)
+	}
+}

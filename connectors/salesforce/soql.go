@@ -58,7 +58,8 @@ func (c *Connector) queryAt(ctx context.Context, resource, q string) ([]wireRow,
 	return c.rest(ctx, first)
 }
 
-// rest reads what did not fit into the first page.
+// rest reads what did not fit into the first page. With codeTooMany come the
+// rows that were read.
 func (c *Connector) rest(ctx context.Context, page wireQueried) ([]wireRow, *connectors.Error) {
 	rows := page.Records
 	for range maxPages - 1 {
@@ -74,6 +75,9 @@ func (c *Connector) rest(ctx context.Context, page wireQueried) ([]wireRow, *con
 			return nil, err
 		}
 		rows = append(rows, page.Records...)
+	}
+	if !page.Done && page.Next != "" {
+		return rows, &connectors.Error{Kind: connectors.Invalid, Code: codeTooMany, Message: "more records may match than can be looked through; match by a field that tells them apart"}
 	}
 	return rows, nil
 }
