@@ -388,3 +388,20 @@ func TestDeletedRecordsAreNotFound(t *testing.T) {
 		}
 	}
 }
+
+func TestARecordBehindTheSearchesPagesIsNotTakenForMissing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, sandbox.Options{})
+	var people [2]json.Number
+	for n := range people {
+		people[n] = json.Number(d.plant("persons", map[string]any{"name": "N"}))
+	}
+	for range 1600 {
+		d.plant("deals", map[string]any{"title": "Inbound call", "person_id": people[0]})
+	}
+	d.plant("deals", map[string]any{"title": "Inbound call", "person_id": people[1]})
+	found, err := d.Find(t.Context(), []connectors.Match{{Object: "deals", Keys: []connectors.Key{{{Field: "title", Value: "Inbound call"}, {Field: "person_id", Value: people[1].String()}}}}})
+	if err != nil || len(found[0].Records) == 0 && (found[0].Err == nil || found[0].Err.Kind != connectors.Invalid) {
+		t.Errorf("got %+v %v, want the deal, or that it cannot be told", found[0], err)
+	}
+}

@@ -98,6 +98,7 @@ func (c *Connector) searchLevel(ctx context.Context, s read, level int, wants []
 	}
 	type answer struct {
 		hits []wireHit
+		cut  bool // there are more
 		err  *connectors.Error
 	}
 	answers := make([]answer, len(forms))
@@ -105,7 +106,7 @@ func (c *Connector) searchLevel(ctx context.Context, s read, level int, wants []
 	for n := range forms {
 		places[n] = n
 	}
-	connectors.Parallel(places, width, func(n int) { answers[n].hits, answers[n].err = c.ask(ctx, s.kind, forms[n]) })
+	connectors.Parallel(places, width, func(n int) { answers[n].hits, answers[n].cut, answers[n].err = c.ask(ctx, s.kind, forms[n]) })
 
 	var ids []string
 	byID := map[string][]*want{}
@@ -134,6 +135,13 @@ func (c *Connector) searchLevel(ctx context.Context, s read, level int, wants []
 			}
 		}
 	})
+	for n, f := range forms {
+		for _, w := range asked[f] {
+			if answers[n].cut && len(w.hits[level]) == 0 {
+				w.fail(tooMany(s.kind, w.keys[level][0].field))
+			}
+		}
+	}
 }
 
 // maybe drops what search shows to be another record, before it is read.
@@ -154,8 +162,8 @@ func (c *Connector) maybe(key []term, h wireHit) bool {
 }
 
 // ask runs one search. More than three pages of results are no answer to
-// anything.
-func (c *Connector) ask(ctx context.Context, k *kind, f form) (hits []wireHit, _ *connectors.Error) {
+// anything: cut says that there are more.
+func (c *Connector) ask(ctx context.Context, k *kind, f form) (hits []wireHit, cut bool, _ *connectors.Error) {
 	q := url.Values{"term": {f.text}, "fields": {f.fields}, "limit": {"500"}}
 	if f.exact {
 		q.Set("exact_match", "true")
@@ -163,17 +171,22 @@ func (c *Connector) ask(ctx context.Context, k *kind, f form) (hits []wireHit, _
 	for range 3 {
 		var page wireSearched
 		if err := c.call(ctx, httpx.Request{Method: http.MethodGet, Path: k.search, Query: q, Repeatable: true, Limiter: c.search}, &page); err != nil {
-			return nil, err
+			return nil, false, err
 		}
 		for _, i := range page.Data.Items {
 			hits = append(hits, i.Item)
 		}
 		if page.Additional.Cursor == "" || len(page.Data.Items) == 0 {
-			break
+			return hits, false, nil
 		}
 		q.Set("cursor", page.Additional.Cursor)
 	}
-	return hits, nil
+	return hits, true, nil
+}
+
+func tooMany(k *kind, f connectors.Field) *connectors.Error {
+	return &connectors.Error{Kind: connectors.Invalid, Field: f.Name, Code: "TOO_MANY_RECORDS",
+		Message: "more " + k.name + " have this value than can be looked through; match by a field that tells them apart"}
 }
 
 func notSearchable(k *kind, f connectors.Field) *connectors.Error {
