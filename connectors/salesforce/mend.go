@@ -102,7 +102,12 @@ func (c *Connector) nameGone(ctx context.Context, items []*item) {
 	for _, i := range items {
 		e := i.result.Err
 		switch {
-		case e == nil || e.Code != codeNoReference && e.Code != codeDeleted || e.Field != "" && e.Field != "Id":
+		case e == nil || e.Code != codeNoReference && e.Code != codeDeleted:
+		case e.Field != "" && e.Field != "Id":
+			if e.Code == codeDeleted { // which otherwise is said of the record itself
+				i.noTarget()
+				i.result.Err.Field = e.Field
+			}
 		case i.id == "":
 			i.noTarget()
 		default:

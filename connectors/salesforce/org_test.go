@@ -382,3 +382,25 @@ func TestMoreThanIsReadIsNotTakenForAll(t *testing.T) {
 		t.Errorf("got %+v %v, want that nobody knows", found[0], err)
 	}
 }
+
+func TestALinkedRecordThatIsGoneIsNotTakenForTheRecordItself(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, nil)
+	id := o.plant("Task", map[string]any{"Subject": "x"})
+	person := o.plant("Contact", map[string]any{"LastName": "N"})
+	o.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/composite/sobjects") {
+			return false
+		}
+		fmt.Fprint(w, `[{"success":false,"errors":[{"statusCode":"ENTITY_IS_DELETED","message":"entity is deleted","fields":["WhoId"]}]}]`)
+		return true
+	}
+	update := connectors.Change{Object: "Task", ID: id, Fields: map[string]connectors.Value{"Subject": "y"}, Links: []connectors.Link{{Object: "Contact", ID: person}}}
+	create := update
+	create.ID = ""
+	for _, c := range []connectors.Change{update, create} {
+		if e := o.write(c)[0].Err; e == nil || e.Kind != connectors.Invalid || e.Code != "LINK_TARGET_GONE" {
+			t.Errorf("id %q: got %v, want it said that what it is linked to is gone", c.ID, e)
+		}
+	}
+}
