@@ -404,3 +404,21 @@ func TestALinkedRecordThatIsGoneIsNotTakenForTheRecordItself(t *testing.T) {
 		}
 	}
 }
+
+func TestACreationWithAnUnknownEndIsNotSentAgainForALock(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, nil)
+	sends := 0
+	o.before = func(w http.ResponseWriter, r *http.Request) bool {
+		if r.Method == http.MethodGet || !strings.Contains(r.URL.Path, "/composite/sobjects") {
+			return false
+		}
+		sends++
+		w.WriteHeader(500)
+		fmt.Fprint(w, `[{"errorCode":"UNABLE_TO_LOCK_ROW","message":"unable to obtain exclusive access"}]`)
+		return true
+	}
+	if r := o.write(missed())[0]; r.Err == nil || r.Err.Kind != connectors.Unknown || sends != 1 {
+		t.Errorf("got %v after %d requests, want one whose end is unknown", r.Err, sends)
+	}
+}

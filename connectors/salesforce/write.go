@@ -148,7 +148,7 @@ func (c *Connector) writeBatch(ctx context.Context, batch []*item) {
 	for try := 1; try < lockTries; try++ {
 		var held []*item
 		for _, i := range batch {
-			if e := i.result.Err; e != nil && e.Message == locked.message {
+			if e := i.result.Err; e != nil && e.Kind == locked.kind && e.Message == locked.message {
 				i.again()
 				held = append(held, i)
 			}
