@@ -422,3 +422,20 @@ func TestACreationWithAnUnknownEndIsNotSentAgainForALock(t *testing.T) {
 		t.Errorf("got %v after %d requests, want one whose end is unknown", r.Err, sends)
 	}
 }
+
+func TestSeveralOptionsAreTheSameInAnyOrder(t *testing.T) {
+	t.Parallel()
+	o := newOrg(t, nil)
+	r := o.write(connectors.Change{Object: "Contact", Fields: map[string]connectors.Value{"LastName": "N", "Interests__c": []any{"heat", "solar"}}})[0]
+	if r.Err != nil {
+		t.Fatal(r.Err)
+	}
+	o.post("PUT /_/records/salesforce/Contact/"+r.ID, map[string]any{"Interests__c": "solar;heat"}) // as the org keeps them
+	read, err := o.c.(connectors.Reader).Read(t.Context(), "Contact", []string{r.ID}, []string{"Interests__c"})
+	if err != nil || read[0].Err != nil {
+		t.Fatal(err, read[0].Err)
+	}
+	if written, now := r.Fields["Interests__c"], read[0].Record.Fields["Interests__c"]; connectors.Hash(written) != connectors.Hash(now) {
+		t.Errorf("%v was written and %v is read, want them the same", written, now)
+	}
+}

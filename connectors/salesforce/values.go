@@ -1,8 +1,10 @@
 package salesforce
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
 	"slices"
 	"strconv"
@@ -191,11 +193,25 @@ func value(f connectors.Field, v any) connectors.Value {
 		}
 		return connectors.Decode(f, v.String())
 	case string:
-		return connectors.Decode(f, v)
+		made := connectors.Decode(f, v)
+		if list, ok := made.([]any); ok {
+			inOrder(f, list)
+		}
+		return made
 	case bool:
 		return v
 	}
 	return nil // objects, such as addresses
+}
+
+// inOrder puts several options in the field's own order: Salesforce keeps them in
+// another than they were sent in (help, "Multi-Select Picklist Value Ordering
+// Behavior", 2026-11), and nobody has changed them for that.
+func inOrder(f connectors.Field, list []any) {
+	at := func(v any) int {
+		return slices.IndexFunc(f.Options, func(o connectors.Option) bool { return o.Value == v })
+	}
+	slices.SortFunc(list, func(a, b any) int { return cmp.Or(at(a)-at(b), cmp.Compare(fmt.Sprint(a), fmt.Sprint(b))) })
 }
 
 // record is a row with the asked fields.
