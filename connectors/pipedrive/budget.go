@@ -74,6 +74,17 @@ func (b *budget) take(tokens int, now time.Time) *connectors.Error {
 	return nil
 }
 
+// giveBack takes back what take counted for a request that was never sent: an
+// outage must not use up the day.
+func (b *budget) giveBack(tokens int, taken time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all -= tokens
+	if taken.UTC().Truncate(24 * time.Hour).Equal(b.day) {
+		b.today -= tokens
+	}
+}
+
 func (b *budget) total() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()

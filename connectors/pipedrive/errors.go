@@ -116,9 +116,13 @@ func fieldIn(message string) string {
 }
 
 func noAnswer(err error, repeatable bool) *connectors.Error {
+	return connectors.NoAnswer(err, sent(err), repeatable)
+}
+
+// sent tells whether a request without an answer, or a part of it, went out.
+func sent(err error) bool {
 	var e *httpx.Error
-	written := !errors.As(err, &e) || e.Written
-	return connectors.NoAnswer(err, written, repeatable)
+	return !errors.As(err, &e) || e.Written
 }
 
 // decode reads an answer that Pipedrive says is a success.

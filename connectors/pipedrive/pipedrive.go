@@ -226,11 +226,15 @@ func (c *Connector) Tokens() int { return c.budget.total() }
 
 // call sends a request and decodes an answer of status 200 to 299 into into.
 func (c *Connector) call(ctx context.Context, q httpx.Request, into any) *connectors.Error {
-	if err := c.budget.take(cost(q.Method, q.Path), time.Now()); err != nil {
+	began, tokens := time.Now(), cost(q.Method, q.Path)
+	if err := c.budget.take(tokens, began); err != nil {
 		return err
 	}
 	answer, err := c.client.Do(ctx, q)
 	if err != nil {
+		if !sent(err) {
+			c.budget.giveBack(tokens, began)
+		}
 		return noAnswer(err, q.Repeatable)
 	}
 	if q.Limiter == nil { // what searches say is their own limit
