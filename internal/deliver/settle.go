@@ -103,6 +103,11 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 		v = die
 		d.Reason = fmt.Sprintf("given up after %s: %s", policy.MaxAge, d.Reason)
 	}
+	// What another record has, and no look-up leads to that one, it has still
+	// after an hour: a person must decide, and others wait behind it meanwhile.
+	if v == again && j.err.Kind == connectors.Conflict && policy.tried(d.Attempts) >= enough {
+		v = die
+	}
 	switch v {
 	case die:
 	case suspend:
