@@ -81,6 +81,8 @@ func (o *outage) again() bool {
 // fared says what a request tells of the vendor.
 func fared(r *http.Request, answer *http.Response, err error) word {
 	switch {
+	case err == nil && answer == nil: // a panic, which goes on
+		return noWord
 	case err != nil && (r.Context().Err() != nil || !worthwhile(err)):
 		return noWord
 	case err != nil, answer.StatusCode >= http.StatusInternalServerError && answer.StatusCode != http.StatusNotImplemented:
