@@ -47,8 +47,8 @@ func (s *seen) all() map[string]time.Time {
 const (
 	lastMark = "webhooks.last" // the mark that keeps a noted
 	lastKept = time.Minute     // how often it is kept, if it has changed
-	lastPage = 500             // events that are read at once
-	lastBack = 20_000          // events that are looked through for what came after it
+	lastPage = 50              // events that are read at once
+	lastBack = 1_000           // events that are looked through for what came after it
 )
 
 // noted is when the last webhook of each source came, as of a time.
