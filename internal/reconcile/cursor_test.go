@@ -111,7 +111,7 @@ func TestAVendorsBudgetComesToAllThatAreOpen(t *testing.T) {
 	}
 }
 
-// TestNewsAreLookedAtByTheRunThatHasBudget/though a run before had none for them.
+// TestNewsAreLookedAtByTheRunThatHasBudget though a run before had none for them.
 func TestNewsAreLookedAtByTheRunThatHasBudget(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, rules)
@@ -121,14 +121,14 @@ func TestNewsAreLookedAtByTheRunThatHasBudget(t *testing.T) {
 	d.counting()
 	d.seen()
 	d.conn.PerRun = 2
-	seen := map[string]bool{}
 	for range 2 { // the second goes on, and begins anew
 		if run := d.compare(false); run.State != store.RunStopped {
 			t.Fatalf("the run is %s", run.State)
 		}
 		d.at = d.at.Add(time.Hour)
 	}
-	if seen = d.seen(); len(seen) != 350 {
+	seen := d.seen()
+	if len(seen) != 350 {
 		t.Errorf("two runs saw %d of 350 contacts with news", len(seen))
 	}
 	for range 3 { // and then there are none any more
