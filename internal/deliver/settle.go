@@ -68,7 +68,8 @@ func (w *wave) judgeAccount() {
 // for the metrics.
 func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 	d := &j.d
-	previous, failedBefore := d.UpdatedAt, d.Kind != ""
+	previous, before := d.UpdatedAt, d.Kind
+	failedBefore := before != ""
 	d.UpdatedAt = now
 	switch {
 	// What an earlier attempt did is not all where the mapping was mended since:
@@ -105,7 +106,10 @@ func (w *wave) verdict(j *job, now time.Time, interrupted bool) string {
 	}
 	// What another record has, and no look-up leads to that one, it has still
 	// after an hour: a person must decide, and others wait behind it meanwhile.
-	if v == again && j.err.Kind == connectors.Conflict && policy.tried(d.Attempts) >= enough {
+	// The attempts may have been of other failures: one look-up it has in any case,
+	// which may find that there is no record of the id that the CRM named.
+	looked := before == connectors.Conflict.String() || before == connectors.NotFound.String()
+	if v == again && j.err.Kind == connectors.Conflict && looked && policy.tried(d.Attempts) >= enough {
 		v = die
 	}
 	switch v {
