@@ -53,3 +53,37 @@ func TestAMendThatTheCRMRefusesIsNotSentAnewByEveryRun(t *testing.T) {
 	d.crm.records["people-c001"]["status"] = "mine again"
 	next(mended, "edited people-c001 status mended", 4)
 }
+
+// TestAMendThatRetentionLetGoOfIsSentAnew/though its id is known still.
+func TestAMendThatRetentionLetGoOfIsSentAnew(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, twoRules)
+	d.happens(1, 0, "pending", true)
+	d.crm.records["people-c001"]["status"] = "mine"
+	const mended = "compared 1 agreed 0 mended 1 edited 0 missing 0 merged 0 waiting 0 failed 0"
+	d.at = d.at.Add(25 * time.Hour)
+	d.want(d.compare(true), mended, "edited people-c001 status mended")
+	if err := d.Ledger.Plan(d.Context(), []store.Plan{{Seq: 2, Connectors: []string{"crm"}}}); err != nil {
+		t.Fatal(err)
+	}
+	v, err := d.Ledger.Event(d.Context(), 2)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Deliveries[0].State, v.Deliveries[0].UpdatedAt = store.Discarded, d.at
+	if err := d.Ledger.Settle(d.Context(), []store.Update{{Delivery: v.Deliveries[0]}}); err != nil {
+		t.Fatal(err)
+	}
+	d.at = d.at.Add(8 * 24 * time.Hour)
+	for over := false; !over; {
+		done, err := d.Ledger.Expire(d.Context(), d.at, store.Retention{Done: 90 * 24 * time.Hour, Discarded: 7 * 24 * time.Hour, Identity: 400 * 24 * time.Hour}, 100)
+		if err != nil {
+			t.Fatal(err)
+		}
+		over = done.Over
+	}
+	d.want(d.compare(true), mended, "edited people-c001 status mended")
+	if views, err := d.Ledger.Events(d.Context(), store.EventFilter{Limit: 1}); err != nil || len(views) == 0 || views[0].Event.Seq != 3 {
+		t.Errorf("the newest of %d events is no mend that was sent anew: %v", len(views), err)
+	}
+}

@@ -217,7 +217,8 @@ func (b *bench) mend(ctx context.Context, r *record, seq uint64, fields []string
 
 // send keeps the event that mends a part of another one, unless what it would do
 // is on its way already, or died there: every run would add another dead one. A
-// mend that was done and did not help, or that a person discarded, is sent anew.
+// mend that was done and did not help, that a person discarded or that the ledger
+// let go of, while it knows its id still, is sent anew.
 func (b *bench) send(ctx context.Context, of store.Event, only event.Only, key string) (id, note string, err error) {
 	for again := ""; ; {
 		e, err := b.setup.Mend(of, only, key+again, b.now().Truncate(time.Microsecond))
@@ -234,7 +235,8 @@ func (b *bench) send(ctx context.Context, of store.Event, only event.Only, key s
 		}
 		before, err := b.Ledger.Event(ctx, receipt.Seq)
 		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrCorrupt) {
-			return id, "", nil
+			again = fmt.Sprintf(":behind %d", receipt.Seq)
+			continue
 		} else if err != nil {
 			return "", "", err
 		}
