@@ -33,6 +33,8 @@ type Backfill struct {
 	Wait func(context.Context, time.Duration) error
 	// Most is after how many requests it ends with errBudget, between two pages; 0: never.
 	Most int
+	// Lasts: one that was stopped is gone on with however long ago that was.
+	Lasts bool
 }
 
 // BackfillOrder is what to bring in.
@@ -151,6 +153,7 @@ type running struct {
 	tell     func(Progress)
 	at       point
 	resumed  bool
+	aged     bool // the vendor may not know the cursor any more: then all is listed anew, at one go
 	requests int
 	part     float64
 	waiting  string
@@ -168,8 +171,9 @@ func (r *running) recall(ctx context.Context) error {
 		return err
 	}
 	var p point
-	if json.Unmarshal(text, &p) == nil && r.Now().Sub(p.At) < stale && p.From.Before(p.Until) {
+	if json.Unmarshal(text, &p) == nil && (r.Lasts || r.Now().Sub(p.At) < stale) && p.From.Before(p.Until) {
 		r.at, r.resumed, r.part = p, true, p.Part
+		r.aged = p.Cursor != "" && r.Now().Sub(p.At) >= stale
 		if p.Begin.IsZero() {
 			r.at.Begin = p.From
 		}
@@ -200,6 +204,10 @@ func (r *running) pages(ctx context.Context) error {
 	for failed := 0; ; {
 		page, err := r.Reader.History(ctx, sources.Query{From: r.at.From, Until: r.at.Until, Cursor: r.at.Cursor, Turn: r.turn, Known: r.known})
 		if err != nil {
+			if r.aged && r.requests > 0 && refused(err) {
+				r.aged, r.at.Cursor, r.Most = false, "", 0
+				continue
+			}
 			if failed++; failed >= tries {
 				return err
 			}
@@ -208,7 +216,7 @@ func (r *running) pages(ctx context.Context) error {
 			}
 			continue
 		}
-		failed = 0
+		failed, r.aged = 0, false
 		if page.Next != "" && page.Next == r.at.Cursor {
 			return fmt.Errorf("source %q: the vendor gives the same page again and again", r.Source)
 		}
@@ -227,6 +235,12 @@ func (r *running) pages(ctx context.Context) error {
 			return errBudget
 		}
 	}
+}
+
+// refused tells whether a vendor will not give a page later either.
+func refused(err error) bool {
+	e, ok := errors.AsType[*sources.ReadError](err)
+	return ok && !e.Again
 }
 
 // rest waits after a page that did not come, or gives the error back if

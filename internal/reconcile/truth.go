@@ -81,7 +81,7 @@ func (p *passage) pull(ctx context.Context, src Source) error {
 	defer func() { p.step.Asks = false }()
 	before, brought := p.run.Requests, p.run.Brought
 	begun := p.run.Resumed > 0 // after a crash all of the pull is its own
-	b := &Backfill{Ledger: p.Ledger, Source: p.run.Source, Reader: src.Reader, Take: src.Take, Append: p.Append, Now: p.now, Wait: p.Wait}
+	b := &Backfill{Ledger: p.Ledger, Source: p.run.Source, Reader: src.Reader, Take: src.Take, Append: p.Append, Now: p.now, Wait: p.Wait, Lasts: true}
 	if !p.run.Full {
 		b.Most = p.setup.PerRun
 	}

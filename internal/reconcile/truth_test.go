@@ -26,6 +26,7 @@ type oracle struct {
 	ranges []sources.Query
 	pages  int // to come
 	lists  bool
+	knows  func(cursor string) bool // nil: all of them
 }
 
 func (o *oracle) Readable() error { return o.mute }
@@ -33,6 +34,9 @@ func (o *oracle) Readable() error { return o.mute }
 func (o *oracle) History(ctx context.Context, q sources.Query) (sources.Page, error) {
 	if err := q.Turn.Ask(ctx); err != nil {
 		return sources.Page{}, err
+	}
+	if o.knows != nil && !o.knows(q.Cursor) {
+		return sources.Page{}, &sources.ReadError{What: "no such cursor", Status: 400}
 	}
 	o.ranges = append(o.ranges, q)
 	page := sources.Page{}
@@ -274,5 +278,33 @@ func TestWithoutCredentialsTheLedgerCounts(t *testing.T) {
 	run := d.ask(false)
 	if run.State != store.RunDone || !strings.Contains(run.Note, "api_key is not set") || !strings.Contains(run.Note, "the newest event in the ledger counts") {
 		t.Errorf("%s: %s", run.State, run.Note)
+	}
+}
+
+// TestAPullThatABudgetEndsIsGoneOnWith/also where the next run is due in more
+// than a day: it would begin at the same page again, run for run.
+func TestAPullThatABudgetEndsIsGoneOnWith(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	o.lists, o.pages, d.setup.PerRun = true, 5, 2
+	var states []string
+	for o.pages > 0 && len(states) < 6 {
+		states = append(states, string(d.ask(false).State))
+		d.at = d.at.Add(7 * 24 * time.Hour)
+	}
+	var asked []string
+	for _, q := range o.ranges {
+		asked = append(asked, q.Cursor)
+	}
+	if got := strings.Join(asked, ","); !strings.HasPrefix(got, ",4,3,2,1") {
+		t.Errorf("the cursors were %q (runs %s), want each page once", got, states)
+	}
+	// A vendor that does not know the place any more is listed anew, at one go.
+	o.ranges, o.pages = nil, 5
+	d.ask(false)
+	o.pages, o.knows = 5, func(cursor string) bool { return cursor != "3" || o.pages < 5 }
+	d.at = d.at.Add(7 * 24 * time.Hour)
+	if run := d.ask(false); run.State == store.RunFailed || len(o.ranges) != 2+5+1 {
+		t.Errorf("%s (%s) after %d pages, want 2, then all 5, and one of the time since", run.State, run.Note, len(o.ranges))
 	}
 }
