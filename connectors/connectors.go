@@ -109,6 +109,9 @@ type Change struct {
 	// outcome is not known; zero if there was none. Write then makes sure
 	// that the record is not made twice: it looks before it creates.
 	Attempted time.Time
+	// Others, where set, tells of a record that another change has made: it is not
+	// what the earlier attempt at this one made, however equal it is.
+	Others func(id string) bool
 	// Idempotency names this record of this event: the same over attempts,
 	// restarts, replays and restored backups, different for any other; ASCII without dots. ""
 	// where the change comes from no event.
@@ -122,6 +125,9 @@ type Change struct {
 	// any goroutine, and does not block.
 	Told func(Result)
 }
+
+// OfOther reports whether Others is set and knows the record.
+func (c *Change) OfOther(id string) bool { return c.Others != nil && c.Others(id) }
 
 // Tell gives a Result that is final to Told, where it is set and nothing went
 // wrong.

@@ -215,4 +215,9 @@ func TestEqualRowsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
 	if got := len(s.Records("airtable", "Calls")) - before; made != 2 || got != 3 {
 		t.Errorf("%d rows after the first attempt and %d after the second, want 2 and 3", made, got)
 	}
+	// What others have is no more taken where it is asked for by itself.
+	call.Others = func(id string) bool { return id == r[0].ID || id == r[1].ID }
+	if again := write(t, c, call)[0]; again.Err != nil || again.ID != r[2].ID {
+		t.Errorf("got %+v, want the one that is left, %s", again, r[2].ID)
+	}
 }

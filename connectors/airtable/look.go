@@ -75,7 +75,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]
 		if taken[r.ID] || slices.ContainsFunc(key, func(t term) bool { return !c.holds(r, t) }) {
 			return
 		}
-		if oldest.ID == "" || r.Created != nil && oldest.Created != nil && r.Created.Before(*oldest.Created) {
+		if (oldest.ID == "" || r.Created != nil && oldest.Created != nil && r.Created.Before(*oldest.Created)) && !i.change.OfOther(r.ID) {
 			oldest = r
 		}
 	})

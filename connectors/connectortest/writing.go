@@ -87,6 +87,11 @@ func lostKeyless(t *testing.T, b *bench) {
 	if n := len(b.records(t, b.Calls.Object)); n != 2 {
 		t.Errorf("got %d records, want 2", n)
 	}
+	ours := c
+	ours.Others = func(string) bool { return true }
+	if r := b.must(t, ours)[0]; !r.Created {
+		t.Error("a record that another change has made was taken for the lost one")
+	}
 	other := c
 	other.Fields = map[string]connectors.Value{}
 	for k, v := range c.Fields {

@@ -89,7 +89,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]
 				return
 			}
 		}
-		if oldest.ID == "" || r.CreatedAt.Before(oldest.CreatedAt) {
+		if (oldest.ID == "" || r.CreatedAt.Before(oldest.CreatedAt)) && !i.change.OfOther(r.ID) {
 			oldest = r
 		}
 	})

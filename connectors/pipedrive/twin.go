@@ -191,7 +191,7 @@ func bare(s string) string {
 func (t *twin) settle(err *connectors.Error, taken map[string]bool) {
 	i := t.item
 	if t.key == nil {
-		free := slices.DeleteFunc(t.found, func(r wireRecord) bool { return taken[r.id()] })
+		free := slices.DeleteFunc(t.found, func(r wireRecord) bool { return taken[r.id()] || i.change.OfOther(r.id()) })
 		slices.SortStableFunc(free, func(a, b wireRecord) int { return a.time("add_time").Compare(b.time("add_time")) })
 		t.found = free[:min(1, len(free))]
 	}

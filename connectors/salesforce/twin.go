@@ -90,7 +90,7 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]
 		return
 	}
 	for _, r := range rows {
-		if !taken[r.id()] && i.equals(r, wanted) {
+		if !taken[r.id()] && i.equals(r, wanted) && !i.change.OfOther(r.id()) {
 			i.id = r.id()
 			taken[i.id] = true
 			return

@@ -178,7 +178,7 @@ func (c *crm) twin(ch connectors.Change) *row {
 		for f, v := range ch.Fields {
 			same = same && r.fields[f] == v
 		}
-		if same {
+		if same && !ch.OfOther(r.id) {
 			return r
 		}
 	}

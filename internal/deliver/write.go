@@ -160,6 +160,7 @@ func (g *group) tied() (v store.FieldHead) {
 // write sends the groups' changes and takes in the results.
 func (w *wave) write(ctx context.Context, groups []*group) {
 	changes := make([]connectors.Change, 0, len(groups))
+	var before map[store.RecordKey]store.Head // by earlier steps; results come in meanwhile
 	for _, g := range groups {
 		c := connectors.Change{
 			Object: g.object, Fields: make(map[string]connectors.Value, len(g.fields)), Links: g.links, Attempted: g.attempted,
@@ -173,6 +174,12 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 		} else {
 			c.Key = g.createBy
 			c.New = len(g.linkKeys) > 0 && len(conditional(g)) > 0
+			if len(c.Key) == 0 {
+				if before == nil {
+					before = maps.Clone(w.heads)
+				}
+				c.Others = w.others(ctx, g.object, before)
+			}
 		}
 		changes = append(changes, c)
 	}
@@ -192,6 +199,21 @@ func (w *wave) write(ctx context.Context, groups []*group) {
 			r.Err = whole
 		}
 		w.took(g, changes[i], r)
+	}
+}
+
+// others tells of records of an object to which something was written, before
+// in this wave or earlier. A record
+// without keys that is not known yet is none of them, as its id is kept with
+// what was written.
+func (w *wave) others(ctx context.Context, object string, before map[store.RecordKey]store.Head) func(id string) bool {
+	return func(id string) bool {
+		key := store.RecordKey{Connector: w.t.name, Object: object, ID: id}
+		if len(before[key]) > 0 {
+			return true
+		}
+		heads, err := w.t.d.ledger.Heads(ctx, []store.RecordKey{key})
+		return err == nil && len(heads[0]) > 0
 	}
 }
 
