@@ -16,11 +16,12 @@ import (
 // its comments and its notation. How many cases were written is the second
 // result.
 func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
-	end := "\n"
-	if bytes.Contains(f.text, []byte("\r\n")) {
-		end = "\r\n"
+	text := string(f.text)
+	open := !strings.HasSuffix(text, "\n") // the last line has no end
+	if open {
+		text += ending(text[:strings.LastIndexByte(text, '\n')+1]) // as the line before it
 	}
-	lines := strings.Split(strings.ReplaceAll(string(f.text), "\r\n", "\n"), "\n")
+	lines := strings.Split(text, "\n") // some of which may end in \r
 	var changed []Outcome
 	for _, o := range outcomes {
 		if o.Case.file == f && o.Event != nil && o.plans != nil && (len(o.Differences) > 0 || o.Case.expect == nil) {
@@ -37,11 +38,22 @@ func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
 	if len(changed) == 0 {
 		return f.text, 0, nil
 	}
-	text := []byte(strings.Join(lines, end))
-	if _, problems := Read(f.Name, text, f.opt); problems.Err() != nil {
+	text = strings.Join(lines, "\n")
+	if open {
+		text = strings.TrimSuffix(text, ending(text))
+	}
+	if _, problems := Read(f.Name, []byte(text), f.opt); problems.Err() != nil {
 		return nil, 0, fmt.Errorf("what came out cannot be written into the file so that it can be read again: %w", problems.Err())
 	}
-	return text, len(changed), nil
+	return []byte(text), len(changed), nil
+}
+
+// ending is how the last line of a text ends; a text without lines says \n.
+func ending(text string) string {
+	if strings.HasSuffix(text, "\r\n") {
+		return "\r\n"
+	}
+	return "\n"
 }
 
 var errOneLine = errors.New("the case stands in one line, which cannot be rewritten; write each of its keys on a line of its own")
@@ -83,6 +95,10 @@ func (f *File) rewrite(lines []string, o Outcome) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	end := "" // that of the line in whose place, or behind which, it stands
+	if strings.HasSuffix(lines[min(from, to-1)], "\r") {
+		end = "\r"
+	}
 	out := strings.Split(strings.TrimRight(text, "\n"), "\n")
 	for i, line := range out {
 		switch {
@@ -91,6 +107,7 @@ func (f *File) rewrite(lines []string, o Outcome) ([]string, error) {
 		case line != "":
 			out[i] = strings.Repeat(" ", indent) + line
 		}
+		out[i] += end
 	}
 	return slices.Concat(lines[:from], out, lines[to:]), nil
 }
@@ -117,7 +134,7 @@ func blockEnd(lines []string, from, indent int) int {
 func dedent(lines []string, indent int) string {
 	out := make([]string, len(lines))
 	for i, line := range lines {
-		out[i] = line[min(indent, len(line)):]
+		out[i] = strings.TrimSuffix(line[min(indent, len(line)):], "\r")
 	}
 	return strings.Join(out, "\n") + "\n"
 }

@@ -99,6 +99,32 @@ func TestUpdateWritesWhatIsNotThereYet(t *testing.T) {
 	}
 }
 
+func TestUpdateKeepsTheEndsOfLines(t *testing.T) {
+	t.Parallel()
+	// Of an editor that writes \n into a file that has \r\n.
+	first := "cases:\r\n  - name: x\n    source: telli\r\n    sample: z\r\n    expect: nothing\n"
+	for _, second := range []string{"", "  - name: y\r\n    source: telli\r\n    sample: z\r\n    expect: nothing\r\n    content_type: text/plain\r\n# the end\n", "  - name: y\n    source: telli\n    sample: z", "  - name: y\n    source: telli\r\n    sample: z"} {
+		text := first + second
+		f, outcomes, _ := try(t, text, aCall())
+		got, n, err := f.Update(outcomes)
+		if err != nil || n != len(outcomes) {
+			t.Fatalf("%q: wrote %d, %v", text, n, err)
+		}
+		if head := "cases:\r\n  - name: x\n    source: telli\r\n    sample: z\r\n    expect:\n      hubspot:\n"; !strings.HasPrefix(string(got), head) {
+			t.Errorf("%q gave\n%q", text, got)
+		}
+		if strings.HasPrefix(second, "  - name: y\r\n") && !strings.Contains(string(got), "\n  - name: y\r\n    source: telli\r\n    sample: z\r\n    expect:\r\n      hubspot:\r\n") {
+			t.Errorf("%q gave\n%q", text, got)
+		}
+		if strings.HasSuffix(string(got), "\n") != strings.HasSuffix(text, "\n") || strings.Contains(string(got), "\r\r") {
+			t.Errorf("%q gave\n%q", text, got)
+		}
+		if _, _, told := try(t, string(got), aCall()); told != "" {
+			t.Errorf("%s\n%s", got, told)
+		}
+	}
+}
+
 func TestUpdateRefusesACaseInOneLine(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
