@@ -116,7 +116,7 @@ func decodeScalar(n *Node, v reflect.Value) Problems {
 		}
 		return Problems{n.Problem("wants a whole number", "")}
 	case reflect.Float64:
-		if f, err := strconv.ParseFloat(n.Value, 64); err == nil {
+		if f, err := strconv.ParseFloat(n.Value, 64); err == nil && !math.IsNaN(f) && !math.IsInf(f, 0) {
 			v.SetFloat(f)
 			return nil
 		}

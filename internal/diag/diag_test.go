@@ -68,6 +68,19 @@ func TestSuggestFindsLikelyMisspellings(t *testing.T) {
 	}
 }
 
+func TestDecodeTakesNoNumberThatIsNone(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{"nan", "NaN", ".nan", "inf", "-Inf", ".inf", "infinity", "1e999"} {
+		var into struct {
+			X float64 `yaml:"x"`
+		}
+		n, _ := ReadYAML("f.yaml", []byte("x: "+text+"\n"))
+		if got := short(n.Decode(&into)); !strings.Contains(got, "wants a number") {
+			t.Errorf("%s is taken for %v: %q", text, into.X, got)
+		}
+	}
+}
+
 func TestDecodeReportsEveryProblem(t *testing.T) {
 	t.Parallel()
 	var into struct {
