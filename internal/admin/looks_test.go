@@ -90,6 +90,17 @@ func TestEveryDeadDeliverySaysHowToMendIt(t *testing.T) {
 	}
 }
 
+func TestParseTimeWhereADayHasNoMidnight(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("America/Santiago")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := admin.ParseTime("2026-09-06", time.Now(), zone); err != nil || got.Format(time.RFC3339) != "2026-09-06T01:00:00-03:00" {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
 func TestParseTime(t *testing.T) {
 	t.Parallel()
 	now, tokyo := time.Date(2026, 3, 4, 9, 30, 0, 0, time.UTC), time.FixedZone("Tokyo", 9*3600)
@@ -101,7 +112,7 @@ func TestParseTime(t *testing.T) {
 			t.Errorf("%q: %s, %v; want %s", text, got, err, want)
 		}
 	}
-	for _, text := range []string{"yesterday", "2026-13-01", "-", "99999999d"} {
+	for _, text := range []string{"yesterday", "2026-13-01", "-", "99999999d", "-2h", "-5m"} {
 		if got, err := admin.ParseTime(text, now, tokyo); err == nil {
 			t.Errorf("%q is taken for %s", text, got)
 		}

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/crmsyncd/crmsyncd/connectors"
 )
 
 // ParseTime reads a time as people write it: a date, a time of day on a date
@@ -14,6 +16,9 @@ func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) 
 		return time.Time{}, nil
 	}
 	if d, err := time.ParseDuration(s); err == nil {
+		if d < 0 {
+			return time.Time{}, fmt.Errorf("%q lies ahead, as a length of time is before now already; write it without the minus", s)
+		}
 		return now.Add(-d), nil
 	}
 	if days, ok := strings.CutSuffix(s, "d"); ok {
@@ -22,7 +27,7 @@ func ParseTime(s string, now time.Time, zone *time.Location) (time.Time, error) 
 		}
 	}
 	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04", time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+		if t, err := connectors.InZone(layout, s, zone); err == nil {
 			return t, nil
 		}
 	}

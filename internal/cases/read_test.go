@@ -7,11 +7,28 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/crmsyncd/crmsyncd/internal/cases"
 )
+
+func TestTheTimeOfACaseWhereADayHasNoMidnight(t *testing.T) {
+	t.Parallel()
+	opt := names
+	var err error
+	if opt.Zone, err = time.LoadLocation("America/Santiago"); err != nil {
+		t.Fatal(err)
+	}
+	f, problems := cases.Read("mapping_test.yaml", []byte("cases:\n  - {name: x, source: telli, sample: z, at: 2026-09-06T00:30}\n"), opt)
+	if problems.Err() != nil {
+		t.Fatal(problems.Error())
+	}
+	if got := f.Cases[0].At.In(opt.Zone); got.Day() != 6 {
+		t.Errorf("got %s", got)
+	}
+}
 
 var update = flag.Bool("update", false, "write the golden files anew")
 

@@ -18,7 +18,7 @@ var clocks = []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999", "2006-0
 
 func parseTime(s string, zone *time.Location) (time.Time, bool) {
 	for _, layout := range clocks {
-		if t, err := time.ParseInLocation(layout, s, zone); err == nil {
+		if t, err := connectors.InZone(layout, s, zone); err == nil {
 			return t, true
 		}
 	}
