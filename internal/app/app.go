@@ -45,6 +45,7 @@ type App struct {
 	log        *slog.Logger
 	logger     Logger
 	setup      atomic.Pointer[Setup]
+	began      *config.Settings // at the start: in force until the end where a reload changes nothing
 	ledger     store.Ledger
 	deliver    *deliver.Deliverer
 	metrics    *metrics
@@ -92,6 +93,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	}
 	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1), taking: newTaking()}
 	a.setup.Store(setup)
+	a.began = s
 	a.outcome.LoadedAt = a.started
 	keys, err := setup.Keys()
 	if err != nil {
@@ -360,12 +362,13 @@ func (a *App) reload() diag.Problems {
 		a.log.Error("reload refused; the settings in force stay", "problems", len(problems), "first", first.Error())
 		return problems
 	}
-	old := a.setup.Load().Settings
+	old := a.began
 	for name, same := range map[string]bool{
 		"listen":          old.Listen == next.Settings.Listen,
 		"admin":           old.Admin == next.Settings.Admin,
 		"data_dir":        old.DataDir == next.Settings.DataDir,
 		"limits":          old.Limits == next.Settings.Limits,
+		"delivery.drain":  old.Delivery.Drain == next.Settings.Delivery.Drain,
 		"log":             old.Log == next.Settings.Log,
 		"encryption_keys": slices.Equal(old.Privacy.EncryptionKeys, next.Settings.Privacy.EncryptionKeys),
 		"public_url":      fmt.Sprint(old.PublicURL) == fmt.Sprint(next.Settings.PublicURL),
@@ -378,6 +381,7 @@ func (a *App) reload() diag.Problems {
 			a.log.Warn("this setting changed and needs a restart", "setting", name)
 		}
 	}
+	next.Settings.DataDir = old.DataDir // where the ledger is, its copies, and the disk that may fill up
 	next.vaults.Store(a.vaults)
 	a.edge.admit(next.Settings.AdminAccess)
 	a.setup.Store(next)

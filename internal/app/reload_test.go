@@ -1,0 +1,63 @@
+package app
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/crmsyncd/crmsyncd/config"
+)
+
+// TestReloadSaysWhatNeedsARestart holds that it is told at each reload for what
+// is not in force, and of what the daemon began with only.
+func TestReloadSaysWhatNeedsARestart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, rules := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "mapping.yaml")
+	write := func(more string) {
+		t.Helper()
+		text := anywhere + "\nmapping: mapping.yaml\nsources: {telli: {type: telli, signing_secret: " + benchSecret + "}}\nconnectors: {hubspot: {type: hubspot, access_token: x}}\n" + more
+		for file, text := range map[string]string{path: text, rules: unmatchedRules} {
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var said strings.Builder
+	logger := func(config.Log) *slog.Logger { return slog.New(slog.NewTextHandler(&said, nil)) }
+	write("data_dir: data\n")
+	setup, problems := Build(path, "test", logger)
+	if err := problems.Err(); err != nil {
+		t.Fatal(err)
+	}
+	a, err := New(setup, path, "test", logger)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.ledger.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, c := range []struct{ name, settings, want string }{
+		{"a change", "data_dir: other\ndelivery: {drain: 5s}\n", "setting=data_dir setting=delivery.drain"},
+		{"still changed", "data_dir: other\ndelivery: {drain: 5s, max_age: 1d}\n", "setting=data_dir setting=delivery.drain"},
+		{"as it was", "data_dir: data\n", ""},
+	} {
+		said.Reset()
+		write(c.settings)
+		if err := a.Reload().Err(); err != nil {
+			t.Fatal(err)
+		}
+		for name := range map[string]bool{"setting=data_dir": true, "setting=delivery.drain": true} {
+			if got := strings.Contains(said.String(), "needs a restart\" "+name); got != strings.Contains(c.want, name) {
+				t.Errorf("%s: %s is told: %v, want %q; log:\n%s", c.name, name, got, c.want, said.String())
+			}
+		}
+		if got := a.setup.Load().Settings.DataDir; got != filepath.Join(dir, "data") {
+			t.Errorf("%s: the disk of %s is looked at", c.name, got)
+		}
+	}
+}
