@@ -232,6 +232,36 @@ func TestOfflineNeedsNoSecrets(t *testing.T) {
 	}
 }
 
+func TestASecretOfAFileIsAsItWasMeant(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, at := filepath.Join(dir, "config.yaml"), filepath.Join(dir, "token")
+	if err := os.WriteFile(path, []byte("sources: {telli: {type: telli}}\nconnectors: {crm: {type: hubspot, access_token: \"${file:token}\"}}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		secret: secret, secret + "\r\n": secret, "\ufeff" + secret + "\n": secret, secret + " \t\n\n": secret, " a b": " a b",
+		"\ufeff": "is empty", " \n": "is empty",
+	} {
+		if err := os.WriteFile(at, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, ps := config.Load(path, config.System())
+		if want == "is empty" {
+			if !ps.Has(diag.Error) || !strings.Contains(ps.Error(), want) {
+				t.Errorf("%q: %v", text, ps)
+			}
+			continue
+		}
+		var vendor struct {
+			Token config.Secret `yaml:"access_token"`
+		}
+		if more := s.Connectors[0].Decode(&vendor); ps.Err() != nil || more != nil || vendor.Token.Reveal() != want {
+			t.Errorf("%q is taken for %q: %v, %v", text, vendor.Token.Reveal(), ps, more)
+		}
+	}
+}
+
 func TestLoad(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()

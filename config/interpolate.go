@@ -168,7 +168,9 @@ func (e Env) file(path, what string) (value, message, hint string) {
 	case len(text) > maxSecretFile || bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text):
 		return "", what + " holds no text such as a key or token", ""
 	}
-	value = strings.TrimRight(string(text), "\r\n")
+	// Editors put a mark at the beginning, and copying a blank at the end: no key
+	// or token has either.
+	value = strings.TrimRight(strings.TrimPrefix(string(text), "\ufeff"), " \t\r\n")
 	if value == "" {
 		return "", what + " is empty", ""
 	}
