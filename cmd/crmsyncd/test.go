@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"regexp"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -115,7 +117,7 @@ func (t tester) rewrite(setup *app.Setup, files []*cases.File, before []cases.Ou
 			return nil, err
 		}
 		if n > 0 {
-			if err := os.WriteFile(f.Name, text, 0o600); err != nil { // keeps the mode of a file that is there
+			if err := replace(f.Name, text); err != nil {
 				return nil, err
 			}
 			if !t.asJSON && t.junit != "-" {
@@ -129,6 +131,44 @@ func (t tester) rewrite(setup *app.Setup, files []*cases.File, before []cases.Ou
 		}
 	}
 	return outcomes, nil
+}
+
+// replace writes a file that a person made anew, as a whole or not at all: a full
+// disk leaves it as it was. Mode and owner stay; who may change the file and not
+// put another in its place, as it is somebody else's, changes it.
+func replace(path string, text []byte) (err error) {
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return err
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if errors.Is(err, fs.ErrPermission) {
+		return os.WriteFile(path, text, 0o600)
+	}
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			_ = os.Remove(f.Name())
+		}
+	}()
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && f.Chown(int(st.Uid), int(st.Gid)) != nil {
+		return errors.Join(f.Close(), os.Remove(f.Name()), os.WriteFile(path, text, 0o600))
+	}
+	if _, err = f.Write(text); err == nil {
+		err = f.Chmod(info.Mode().Perm())
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
 }
 
 type outcomeJSON struct {
