@@ -60,8 +60,8 @@ type App struct {
 	edge       edge
 	started    time.Time
 
-	mu       sync.Mutex // of the reload
-	outcome  admin.Settings
+	mu       sync.Mutex                     // of the reload
+	outcome  atomic.Pointer[admin.Settings] // of the last one; whoever asks for it does not wait for one that goes on
 	ready    atomic.Bool // the service manager was told so
 	draining atomic.Bool
 	broken   chan error // the ledger's end; holds one
@@ -94,7 +94,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1), taking: newTaking()}
 	a.setup.Store(setup)
 	a.began = s
-	a.outcome.LoadedAt = a.started
+	a.outcome.Store(&admin.Settings{LoadedAt: a.started})
 	keys, err := setup.Keys()
 	if err != nil {
 		return nil, err
@@ -356,7 +356,7 @@ func (a *App) reload() diag.Problems {
 	a.checkCertificates()
 	next, problems := a.build()
 	if err := problems.Err(); err != nil {
-		a.outcome.FailedAt, a.outcome.Failure = time.Now(), err.Error()
+		a.outcome.Store(&admin.Settings{LoadedAt: a.outcome.Load().LoadedAt, FailedAt: time.Now(), Failure: err.Error()})
 		a.metrics.reloaded(false)
 		first := problems[slices.IndexFunc(problems, func(p diag.Problem) bool { return p.Severity == diag.Error })] // not a warning before it
 		a.log.Error("reload refused; the settings in force stay", "problems", len(problems), "first", first.Error())
@@ -386,7 +386,7 @@ func (a *App) reload() diag.Problems {
 	a.edge.admit(next.Settings.AdminAccess)
 	a.setup.Store(next)
 	a.deliver.Reload(next.delivery(a.ledger))
-	a.outcome = admin.Settings{LoadedAt: time.Now()}
+	a.outcome.Store(&admin.Settings{LoadedAt: time.Now()})
 	a.metrics.reloaded(true)
 	a.noteReload()
 	a.log.Info("reloaded", "sources", len(next.Sources), "connectors", len(next.Connectors))

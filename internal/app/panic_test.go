@@ -204,8 +204,8 @@ func TestAReloadThatPanicsChangesNothing(t *testing.T) {
 	before := a.setup.Load()
 	a.logger = func(config.Log) *slog.Logger { panic(inPanic) }
 	a.path = filepath.Join(before.Settings.DataDir, "..", "config.yaml")
-	if problems := a.Reload(); !problems.Has(diag.Error) || a.setup.Load() != before || a.outcome.Failure == "" {
-		t.Errorf("problems %v and failure %q, want one, and the settings before it in force", problems, a.outcome.Failure)
+	if problems := a.Reload(); !problems.Has(diag.Error) || a.setup.Load() != before || a.outcome.Load().Failure == "" {
+		t.Errorf("problems %v and failure %q, want one, and the settings before it in force", problems, a.outcome.Load().Failure)
 	}
 	log.quiet(t, "app.Build")
 }

@@ -5,9 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/config"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 )
 
 // TestReloadSaysWhatNeedsARestart holds that it is told at each reload for what
@@ -59,5 +62,32 @@ func TestReloadSaysWhatNeedsARestart(t *testing.T) {
 		if got := a.setup.Load().Settings.DataDir; got != filepath.Join(dir, "data") {
 			t.Errorf("%s: the disk of %s is looked at", c.name, got)
 		}
+	}
+}
+
+// TestAReloadThatHangsHoldsUpNoStatus holds that a file that cannot be read to its
+// end, of a network file system that is gone say, costs the reload alone: who
+// asks for the status is the watchdog, too.
+func TestAReloadThatHangsHoldsUpNoStatus(t *testing.T) {
+	t.Parallel()
+	m, dir := newServiceManager(t, 0), t.TempDir()
+	a, _ := m.run(dir, anywhere, 3)
+	m.awaits("READY=1")
+	path := filepath.Join(dir, "mapping.yaml")
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	reloaded := make(chan struct{})
+	go func() { defer close(reloaded); a.Reload() }()
+	f, err := os.OpenFile(path, os.O_WRONLY, 0) // once the reload reads it
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { f.Close(); <-reloaded }()
+	if !inTime(5*time.Second, func() { a.fill(&admin.Status{}) }) {
+		t.Error("the status waits for the reload")
 	}
 }

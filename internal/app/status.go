@@ -19,9 +19,7 @@ func (a *App) fill(s *admin.Status) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	setup := a.setup.Load()
-	a.mu.Lock()
-	s.Settings = a.outcome
-	a.mu.Unlock()
+	s.Settings = *a.outcome.Load()
 	s.Version, s.Running, s.StartedAt, s.Listen = a.version, true, a.started, a.public.Addr().String()
 	s.NotReady = a.notReady()
 	s.Ready = s.NotReady == ""
