@@ -48,28 +48,74 @@ const (
 type budget struct {
 	perDay int // 0: no limit of our own
 
+	spent *spent
+
 	mu      sync.Mutex
 	all     int
-	today   int
-	day     time.Time
 	refused time.Time // since when nothing was accepted
 }
 
-func newBudget(perDay int) *budget { return &budget{perDay: perDay} }
+func newBudget(perDay int) *budget { return &budget{perDay: perDay, spent: new(spent)} }
+
+// spent is what was used of a day.
+type spent struct {
+	mu    sync.Mutex
+	today int
+	day   time.Time
+}
+
+// spentBy is what each connector has used, by its name and base: a reload makes
+// connectors anew, and a day of the company does not begin with it.
+var spentBy sync.Map
+
+// budgetOf is the budget of a connector, of which others of its name and base in
+// this process may have used a part.
+func budgetOf(name, base string, perDay int) *budget {
+	used, _ := spentBy.LoadOrStore([2]string{name, base}, new(spent))
+	return &budget{perDay: perDay, spent: used.(*spent)}
+}
+
+// take counts tokens, unless there would be more than most in the day; 0: no limit.
+func (s *spent) take(tokens, most int, now time.Time) (whole bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if day := now.UTC().Truncate(24 * time.Hour); !day.Equal(s.day) {
+		s.day, s.today = day, 0
+	}
+	if most > 0 && s.today+tokens > most {
+		return false
+	}
+	s.today += tokens
+	return true
+}
+
+func (s *spent) giveBack(tokens int, taken time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if taken.UTC().Truncate(24 * time.Hour).Equal(s.day) {
+		s.today -= tokens
+	}
+}
+
+// on is how many tokens were used on the day of now.
+func (s *spent) on(now time.Time) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !now.UTC().Truncate(24 * time.Hour).Equal(s.day) {
+		return 0
+	}
+	return s.today
+}
 
 // take counts a request, or refuses it where it would go beyond what the
 // settings allow for a day.
 func (b *budget) take(tokens int, now time.Time) *connectors.Error {
+	if !b.spent.take(tokens, b.perDay, now) {
+		return &connectors.Error{Kind: connectors.RateLimited, Code: "TOKENS_PER_DAY", Account: true, Park: true,
+			Wait: now.UTC().Truncate(24 * time.Hour).Add(24 * time.Hour).Sub(now), Message: "the tokens_per_day of the settings are used up; they come back at midnight UTC"}
+	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if day := now.UTC().Truncate(24 * time.Hour); !day.Equal(b.day) {
-		b.day, b.today = day, 0
-	}
-	if b.perDay > 0 && b.today+tokens > b.perDay {
-		return &connectors.Error{Kind: connectors.RateLimited, Code: "TOKENS_PER_DAY", Account: true, Park: true,
-			Wait: b.day.Add(24 * time.Hour).Sub(now), Message: "the tokens_per_day of the settings are used up; they come back at midnight UTC"}
-	}
-	b.today += tokens
 	b.all += tokens
 	return nil
 }
@@ -80,9 +126,7 @@ func (b *budget) giveBack(tokens int, taken time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.all -= tokens
-	if taken.UTC().Truncate(24 * time.Hour).Equal(b.day) {
-		b.today -= tokens
-	}
+	b.spent.giveBack(tokens, taken)
 }
 
 func (b *budget) total() int {

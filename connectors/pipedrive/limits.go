@@ -23,10 +23,5 @@ func (c *Connector) Limits() []connectors.Limit {
 // left is how many tokens of the settings' tokens_per_day are left; both 0
 // without one.
 func (b *budget) left(now time.Time) (left, most int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if day := now.UTC().Truncate(24 * time.Hour); !day.Equal(b.day) {
-		return b.perDay, b.perDay
-	}
-	return max(b.perDay-b.today, 0), b.perDay
+	return max(b.perDay-b.spent.on(now), 0), b.perDay
 }

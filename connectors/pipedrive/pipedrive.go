@@ -52,7 +52,7 @@ type Config struct {
 	BaseURL       string        `yaml:"base_url" doc:"address of the API, or of the company such as https://example.pipedrive.com, which makes links to records; default https://api.pipedrive.com"`
 	Timeout       time.Duration `yaml:"timeout" doc:"longest time for one request; default 20s"`
 	RequestsPer2s int           `yaml:"requests_per_2s" doc:"requests that the plan allows in two seconds; default: what Pipedrive says in its answers, 20 until then"`
-	TokensPerDay  int           `yaml:"tokens_per_day" doc:"tokens of the company's daily budget that crmsyncd may use, counted from midnight UTC or its start; default no limit of its own"`
+	TokensPerDay  int           `yaml:"tokens_per_day" doc:"tokens of the company's daily budget that crmsyncd may use, counted from midnight UTC or the start of the daemon; default no limit of its own"`
 	SearchLag     time.Duration `yaml:"search_lag" doc:"after how long a record is taken to be listed that a lost request may have made; default 30s"`
 	AllowPrivate  []string      `yaml:"allow_private" doc:"true, or a list of networks such as 10.1.0.0/16: private addresses that links to recordings may lead to; default none"`
 	LookFirst     bool          `yaml:"look_first" doc:"read the person's activities or notes before each new one, for 10 or 20 tokens: for a backfill after the ledger was lost"`
@@ -99,7 +99,7 @@ func New(cfg Config, opt connectors.Options) (connectors.Connector, error) {
 	}
 	c := &Connector{
 		limits:    httpx.NewWindow(httpx.Window{Limit: cfg.RequestsPer2s, Span: burstSpan, Fixed: own}),
-		budget:    newBudget(cfg.TokensPerDay),
+		budget:    budgetOf(opt.Name, cfg.BaseURL, cfg.TokensPerDay),
 		coercion:  connectors.Coercion{Zone: opt.Zone, Country: opt.Country},
 		company:   company(cfg.BaseURL),
 		lag:       cfg.Timeout + cfg.SearchLag,
