@@ -142,6 +142,8 @@ func TestMetrics(t *testing.T) {
 			`crmsyncd_delivery_attempts_total{connector="hubspot",result="done"} 1`, `crmsyncd_deliveries_dead{connector="hubspot"} 0`,
 			`crmsyncd_connector_up{connector="hubspot"} 1`, `crmsyncd_connector_requests_limit{connector="hubspot",limit="search"} 5`,
 			`crmsyncd_connector_requests_limit{connector="airtable",limit="window"} 10000`,
+			`crmsyncd_webhooks_total{reason="disk_full",result="failed",source="telli"} 0`, `crmsyncd_webhooks_total{reason="store_time",result="failed",source="telli"} 0`,
+			`crmsyncd_reconcile_runs_total{connector="",source="telli",state="failed"} 0`, `crmsyncd_reconcile_runs_total{connector="hubspot",source="",state="failed"} 0`,
 			`crmsyncd_reloads_total{result="failed"} 0`, "crmsyncd_settings_last_load_successful 1", "crmsyncd_ready 1",
 			`crmsyncd_reconcile_runs_total{connector="hubspot",source="",state="done"} 1`,
 			`crmsyncd_audit_entries_total{action="reconcile"} 1`, `crmsyncd_audit_entries_total{action="erase"} 0`,

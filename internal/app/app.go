@@ -62,7 +62,7 @@ type App struct {
 
 	mu       sync.Mutex                     // of the reload
 	outcome  atomic.Pointer[admin.Settings] // of the last one; whoever asks for it does not wait for one that goes on
-	ready    atomic.Bool // the service manager was told so
+	ready    atomic.Bool                    // the service manager was told so
 	draining atomic.Bool
 	broken   chan error // the ledger's end; holds one
 	taking   *taking
@@ -94,6 +94,7 @@ func NewService(m *sd.Manager, setup *Setup, path, version string, logger Logger
 	a := &App{manager: m, version: version, path: path, log: log, logger: logger, metrics: newMetrics(version), started: time.Now(), broken: make(chan error, 1), taking: newTaking()}
 	a.setup.Store(setup)
 	a.began = s
+	a.metrics.expect(setup)
 	a.outcome.Store(&admin.Settings{LoadedAt: a.started})
 	keys, err := setup.Keys()
 	if err != nil {
@@ -385,6 +386,7 @@ func (a *App) reload() diag.Problems {
 	next.vaults.Store(a.vaults)
 	a.edge.admit(next.Settings.AdminAccess)
 	a.setup.Store(next)
+	a.metrics.expect(next)
 	a.deliver.Reload(next.delivery(a.ledger))
 	a.outcome.Store(&admin.Settings{LoadedAt: time.Now()})
 	a.metrics.reloaded(true)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/crmsyncd/crmsyncd/internal/caught"
 	"github.com/crmsyncd/crmsyncd/internal/httpx"
+	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -85,6 +86,20 @@ func (a *App) CountDropped(lines func() uint64) {
 	a.metrics.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: "crmsyncd_log_lines_dropped_total", Help: "Lines of the log that were dropped because standard error did not take them."}, func() float64 {
 		return float64(lines())
 	}))
+}
+
+// expect begins at 0 what alerts look at of the sources and connectors of a
+// Setup: a first failure must be seen to rise.
+func (m *metrics) expect(s *Setup) {
+	for name := range s.Sources {
+		for _, reason := range receiver.Failures() {
+			m.webhooks.WithLabelValues(name, "failed", reason)
+		}
+		m.runs.WithLabelValues(name, "", string(store.RunFailed))
+	}
+	for name := range s.Connectors {
+		m.runs.WithLabelValues("", name, string(store.RunFailed))
+	}
 }
 
 // received is the receiver's observer.

@@ -5,8 +5,11 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
+	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -121,5 +124,26 @@ func TestHintsAreTrueOfEverySource(t *testing.T) {
 		if strings.Contains(hints[reason], "address") {
 			t.Errorf("%s speaks of the address: %s", reason, hints[reason])
 		}
+	}
+}
+
+func TestFailuresAreAllReasonsThatAreOurFault(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]bool{}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range regexp.MustCompile(`\bfailed\("([a-z_]+)", `).FindAllStringSubmatch(string(text), -1) {
+			found[m[1]] = true
+		}
+	}
+	if got := slices.Sorted(maps.Keys(found)); !slices.Equal(got, Failures()) {
+		t.Errorf("the code gives %v, Failures %v", got, Failures())
 	}
 }

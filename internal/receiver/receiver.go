@@ -321,6 +321,11 @@ func refused(status int, reason, message string) answer {
 	return answer{status: status, result: "refused", reason: reason, message: message}
 }
 
+// Failures are the reasons of webhooks that failed.
+func Failures() []string {
+	return []string{"busy", "disk_full", "memory", "panic", "store", "store_time"}
+}
+
 // failed is our own fault; the sender is asked to come again.
 func failed(reason string, retryAfter int) answer {
 	return answer{status: http.StatusServiceUnavailable, result: "failed", reason: reason, message: "try again later", retryAfter: retryAfter}
