@@ -93,7 +93,7 @@ func (a *ACME) get(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if c := a.used[hello.ServerName]; c != nil {
+	if c := a.used[strings.ToLower(hello.ServerName)]; c != nil {
 		return c, nil
 	}
 	return nil, errors.New("certs: no certificate for this name")

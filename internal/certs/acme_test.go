@@ -55,6 +55,20 @@ func TestNobodyButRunOrdersACertificate(t *testing.T) {
 	}
 }
 
+func TestANameIsKnownHoweverItIsSpelled(t *testing.T) {
+	t.Parallel()
+	a, err := Order(Orders{Domains: []string{"hooks.example.com"}, Directory: "https://127.0.0.1:1", Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.used["hooks.example.com"] = new(tls.Certificate)
+	for _, name := range []string{"hooks.example.com", "Hooks.Example.COM"} { // as a sender's settings have it
+		if c, err := a.Config().GetCertificate(&tls.ClientHelloInfo{ServerName: name, SupportedProtos: []string{"h2"}}); err != nil || c == nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestAFailedOrderIsTriedAgainFewerThanFiveTimesAnHour(t *testing.T) {
 	t.Parallel()
 	var at time.Duration
