@@ -35,14 +35,29 @@ func part(srv *http.Server, leaving *atomic.Bool) *parting {
 	p := &parting{leaving: leaving, conns: map[net.Conn]stance{}}
 	next := srv.Handler
 	srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if leaving.Load() {
-			w.Header().Set("Connection", "close")
-		}
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(&farewell{w, leaving}, r)
 	})
 	srv.ConnState = p.see
 	return p
 }
+
+// farewell is an answer that ends its connection if the server leaves when it is
+// given, however long its request took.
+type farewell struct {
+	http.ResponseWriter
+	leaving *atomic.Bool
+}
+
+// WriteHeader implements http.ResponseWriter.
+func (f *farewell) WriteHeader(status int) {
+	if f.leaving.Load() {
+		f.Header().Set("Connection", "close")
+	}
+	f.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap is for http.ResponseController.
+func (f *farewell) Unwrap() http.ResponseWriter { return f.ResponseWriter }
 
 func (p *parting) see(c net.Conn, state http.ConnState) {
 	p.mu.Lock()

@@ -170,9 +170,22 @@ func TestService(t *testing.T) {
 			t.Fatal(err)
 		}
 		<-asked
+		slow, request := dial(t, a.public.Addr().String()), signedWebhook(t, 5, false)
+		if _, err := slow.conn.Write(request[:len(request)-10]); err != nil {
+			t.Fatal(err)
+		}
+		if err := c.send(signedWebhook(t, 6, false)); err != nil { // the slow one's is begun by now
+			t.Fatal(err)
+		}
 		ended := make(chan error, 1)
 		go func() { ended <- stop() }()
 		m.awaits("STOPPING=1")
+		if _, err := slow.conn.Write(request[len(request)-10:]); err != nil {
+			t.Fatal(err)
+		}
+		if resp, err := http.ReadResponse(slow.in, nil); err != nil || resp.StatusCode != 200 || !resp.Close {
+			t.Errorf("a webhook that began before the stop: %+v, %v; want 200, and no other over this connection", resp, err)
+		}
 		if err := dial(t, a.public.Addr().String()).send(signedWebhook(t, 2, false)); err != nil {
 			t.Errorf("a webhook during the stop: %v", err)
 		}
