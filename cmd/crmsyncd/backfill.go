@@ -35,7 +35,7 @@ command within a day goes on from there.`,
 			if source == "" || since == "" {
 				return usage("say --source, whose vendor is to be asked, and --since when")
 			}
-			if o.Rate < 0 {
+			if o.Rate < 0 || o.Rate == 0 && cmd.Flags().Changed("rate") {
 				return usage("--rate wants more than 0")
 			}
 			var err error
