@@ -191,7 +191,7 @@ func unknownType(b config.Block, what string, known []string) diag.Problems {
 	if b.Type == "" {
 		return nil // told already
 	}
-	hint := diag.DidYouMean(b.Type, known)
+	hint := cmp.Or(diag.DidYouMean(b.Type, known), begunAlike(b.Type, known))
 	switch word := strings.ToLower(b.Type); {
 	case what != "source":
 	case word == "voys":
@@ -200,6 +200,19 @@ func unknownType(b config.Block, what string, known []string) diag.Problems {
 		hint = "write type: webhook, and preset: " + word + " below it"
 	}
 	return diag.Problems{b.Node.Get("type").Problem(fmt.Sprintf("unknown type %q of %s %q", b.Type, what, b.Name), cmp.Or(hint, "known types: "+strings.Join(known, ", ")))}
+}
+
+// begunAlike is a hint at the one type with the same first three letters. Few
+// types are known: telli is meant by tely too, for all that is wrong in it.
+func begunAlike(word string, known []string) string {
+	if len(word) < 3 {
+		return ""
+	}
+	other := func(k string) bool { return !strings.HasPrefix(k, strings.ToLower(word[:3])) }
+	if alike := slices.DeleteFunc(slices.Clone(known), other); len(alike) == 1 {
+		return "did you mean " + alike[0] + "?"
+	}
+	return ""
 }
 
 // mappingFiles reads the mapping: one file, or all .yaml files of a directory.
