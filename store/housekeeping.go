@@ -25,8 +25,9 @@ type Housekeeping interface {
 	Erase(ctx context.Context, e Erasure) (Erased, error)
 	// DiscardEvents sets aside events that are in quarantine or that no rule
 	// wanted, with a reason; a replay brings them back. Others are left as they
-	// are. Unknown ones are ErrNotFound, and nothing of the call is kept.
-	DiscardEvents(ctx context.Context, seqs []uint64, reason string) error
+	// are; changed is how many were not. Unknown ones are ErrNotFound, and nothing
+	// of the call is kept.
+	DiscardEvents(ctx context.Context, seqs []uint64, reason string) (changed int, err error)
 
 	// KeepAudit adds an entry to the audit trail; ID is given by the ledger and
 	// counts up from 1. See also WithAudit.

@@ -111,10 +111,11 @@ type Ledger interface {
 	// Attempted, so that nothing is made twice, while Action and Note go.
 	Replay(ctx context.Context, events []Requeue) error
 	// Retry makes dead or waiting deliveries due at once, their attempts
-	// counted anew; others are left as they are.
-	Retry(ctx context.Context, ids []DeliveryID) error
-	// Discard ends deliveries that are not done, with a reason.
-	Discard(ctx context.Context, ids []DeliveryID, reason string) error
+	// counted anew; others are left as they are. changed is how many they were.
+	Retry(ctx context.Context, ids []DeliveryID) (changed int, err error)
+	// Discard ends deliveries that are not done, with a reason; changed is how
+	// many they were.
+	Discard(ctx context.Context, ids []DeliveryID, reason string) (changed int, err error)
 	// Stats counts; it takes no time that grows with the ledger.
 	Stats(ctx context.Context) (Stats, error)
 	// Verify reads every record and returns what is damaged; progress may be nil.

@@ -212,11 +212,12 @@ be written, beside what was written last.`,
 				n := 0
 				var previews []admin.Preview
 				do := func(ids []store.DeliveryID) error {
-					n += len(ids)
 					if dryRun {
 						return previewDeliveries(cmd, ops, ids, &previews)
 					}
-					return ops.Retry(cmd.Context(), ids)
+					changed, err := ops.Retry(cmd.Context(), ids)
+					n += changed
+					return err
 				}
 				err := named(ids, do, func() error {
 					for _, x.state = range states {
@@ -232,7 +233,7 @@ be written, beside what was written last.`,
 				if dryRun {
 					return printPreviews(cmd, asJSON, values, previews)
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "retrying %s\n", plural(n, "delivery"))
+				fmt.Fprintf(cmd.OutOrStdout(), "retrying %s%s\n", plural(n, "delivery"), whyNone(n, len(ids)))
 				return nil
 			})
 		},
@@ -262,16 +263,25 @@ func (c *cli) deliveriesDiscard() *cobra.Command {
 				return err
 			}
 			return c.with(cmd.Context(), func(ops admin.Operations) error {
-				if err := ops.Discard(cmd.Context(), ids, reason); err != nil {
+				n, err := ops.Discard(cmd.Context(), ids, reason)
+				if err != nil {
 					return err
 				}
-				fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", plural(len(ids), "delivery"))
+				fmt.Fprintf(cmd.OutOrStdout(), "discarded %s%s\n", plural(n, "delivery"), whyNone(n, len(ids)))
 				return nil
 			})
 		},
 	}
 	cmd.Flags().StringVar(&reason, "reason", "", "why; kept with the deliveries and in the audit trail (required)")
 	return cmd
+}
+
+// whyNone says why none of the deliveries that were named was changed.
+func whyNone(changed, named int) string {
+	if changed == 0 && named > 0 {
+		return ": what is named is done or discarded"
+	}
+	return ""
 }
 
 func deliveryIDs(args []string) ([]store.DeliveryID, error) {

@@ -166,11 +166,12 @@ would be written, beside what was written last.`,
 				n := 0
 				var previews []admin.Preview
 				do := func(seqs []uint64) error {
-					n += len(seqs)
 					if dryRun {
 						return preview(cmd, ops, seqs, &previews)
 					}
-					return ops.Replay(cmd.Context(), seqs)
+					changed, err := ops.Replay(cmd.Context(), seqs)
+					n += changed
+					return err
 				}
 				err := named(seqs, do, func() error { return x.events(cmd.Context(), ops, do) })
 				if err != nil {
@@ -226,18 +227,21 @@ func (c *cli) eventsDiscard() *cobra.Command {
 					}
 				}
 				if k, ok := ops.(admin.Keeper); ok && len(nowhere) > 0 {
-					if err := k.DiscardEvents(cmd.Context(), nowhere, reason); err != nil {
+					n, err := k.DiscardEvents(cmd.Context(), nowhere, reason)
+					if err != nil {
 						return err
 					}
-					fmt.Fprintf(cmd.OutOrStdout(), "set aside %s\n", plural(len(nowhere), "event"))
+					fmt.Fprintf(cmd.OutOrStdout(), "set aside %s\n", plural(n, "event"))
 				}
+				n := 0
 				if len(ids) > 0 {
-					if err := ops.Discard(cmd.Context(), ids, reason); err != nil {
+					var err error
+					if n, err = ops.Discard(cmd.Context(), ids, reason); err != nil {
 						return err
 					}
 				}
 				if len(ids) > 0 || len(nowhere) == 0 {
-					fmt.Fprintf(cmd.OutOrStdout(), "discarded %s\n", plural(len(ids), "delivery"))
+					fmt.Fprintf(cmd.OutOrStdout(), "discarded %s%s\n", plural(n, "delivery"), whyNone(n, len(seqs)))
 				}
 				return nil
 			})

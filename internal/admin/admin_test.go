@@ -43,19 +43,19 @@ func (d *desk) Deliveries(_ context.Context, f store.DeliveryFilter) ([]admin.De
 	return d.deliveries, d.err
 }
 
-func (d *desk) Replay(_ context.Context, seqs []uint64) error {
+func (d *desk) Replay(_ context.Context, seqs []uint64) (int, error) {
 	d.asked = append(d.asked, seqs)
-	return d.err
+	return len(seqs), d.err
 }
 
-func (d *desk) Retry(_ context.Context, ids []store.DeliveryID) error {
+func (d *desk) Retry(_ context.Context, ids []store.DeliveryID) (int, error) {
 	d.asked = append(d.asked, ids)
-	return d.err
+	return len(ids), d.err
 }
 
-func (d *desk) Discard(_ context.Context, ids []store.DeliveryID, reason string) error {
+func (d *desk) Discard(_ context.Context, ids []store.DeliveryID, reason string) (int, error) {
 	d.asked = append(d.asked, ids, reason)
-	return d.err
+	return len(ids), d.err
 }
 
 func serve(t *testing.T, d *desk) (*httptest.Server, *admin.Client) {
@@ -90,7 +90,7 @@ func TestClient(t *testing.T) {
 		t.Errorf("Deliveries = %+v, %v", list, err)
 	}
 	ids := []store.DeliveryID{{Seq: 7, Connector: "hubspot"}}
-	for _, err := range []error{c.Replay(ctx, []uint64{7, 8}), c.Retry(ctx, ids), c.Discard(ctx, ids, "why")} {
+	for _, err := range []error{fails(c.Replay(ctx, []uint64{7, 8})), fails(c.Retry(ctx, ids)), fails(c.Discard(ctx, ids, "why"))} {
 		if err != nil {
 			t.Error(err)
 		}

@@ -103,7 +103,7 @@ func (c *Client) Deliveries(ctx context.Context, f store.DeliveryFilter) (list [
 }
 
 // Replay implements Operations.
-func (c *Client) Replay(ctx context.Context, seqs []uint64) error {
+func (c *Client) Replay(ctx context.Context, seqs []uint64) (int, error) {
 	o := order{}
 	for _, s := range seqs {
 		o.IDs = append(o.IDs, store.EventID(s))
@@ -112,12 +112,12 @@ func (c *Client) Replay(ctx context.Context, seqs []uint64) error {
 }
 
 // Retry implements Operations.
-func (c *Client) Retry(ctx context.Context, ids []store.DeliveryID) error {
+func (c *Client) Retry(ctx context.Context, ids []store.DeliveryID) (int, error) {
 	return c.post(ctx, "/api/deliveries/retry", order{IDs: names(ids)})
 }
 
 // Discard implements Operations.
-func (c *Client) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
+func (c *Client) Discard(ctx context.Context, ids []store.DeliveryID, reason string) (int, error) {
 	return c.post(ctx, "/api/deliveries/discard", order{IDs: names(ids), Reason: reason})
 }
 
@@ -155,8 +155,10 @@ func (c *Client) get(ctx context.Context, path string, q url.Values, into any) e
 	return c.do(req, into)
 }
 
-func (c *Client) post(ctx context.Context, path string, o order) error {
-	return c.send(ctx, path, o, nil)
+func (c *Client) post(ctx context.Context, path string, o order) (int, error) {
+	var n changed
+	err := c.send(ctx, path, o, &n)
+	return n.Changed, err
 }
 
 // send posts o as JSON and reads the answer into into, if that is not nil.

@@ -27,12 +27,13 @@ type Operations interface {
 	Event(ctx context.Context, seq uint64) (Event, error)
 	Deliveries(ctx context.Context, f store.DeliveryFilter) ([]Delivery, error)
 	// Replay has events go their way again; what is in a CRM already is not
-	// made twice.
-	Replay(ctx context.Context, seqs []uint64) error
-	// Retry has dead or waiting deliveries tried at once.
-	Retry(ctx context.Context, ids []store.DeliveryID) error
-	// Discard ends deliveries that are not done, for a reason.
-	Discard(ctx context.Context, ids []store.DeliveryID, reason string) error
+	// made twice. Like all orders, it says how many it changed.
+	Replay(ctx context.Context, seqs []uint64) (changed int, err error)
+	// Retry has dead or waiting deliveries tried at once; others stay as they are.
+	Retry(ctx context.Context, ids []store.DeliveryID) (changed int, err error)
+	// Discard ends deliveries that are not done, for a reason; others stay as
+	// they are.
+	Discard(ctx context.Context, ids []store.DeliveryID, reason string) (changed int, err error)
 }
 
 // Event is an event with what became of it. Its JSON has the keys of the
@@ -323,32 +324,37 @@ func (d *Desk) Deliveries(ctx context.Context, f store.DeliveryFilter) ([]Delive
 }
 
 // Replay implements Operations.
-func (d *Desk) Replay(ctx context.Context, seqs []uint64) error {
+func (d *Desk) Replay(ctx context.Context, seqs []uint64) (int, error) {
 	requeue := make([]store.Requeue, len(seqs))
 	for i, seq := range seqs {
 		v, err := d.Ledger.Event(ctx, seq)
 		if err != nil {
-			return err
+			return 0, err
 		}
 		if v.Event.Stripped {
-			return fmt.Errorf("%s cannot be replayed: %s", store.EventID(seq), stripped)
+			return 0, fmt.Errorf("%s cannot be replayed: %s", store.EventID(seq), stripped)
 		}
 		requeue[i] = d.Reparse(v.Event)
 	}
-	return d.then(d.Ledger.Replay(audit(ctx, "events replay", "", eventNames(seqs)), requeue))
+	if err := d.then(d.Ledger.Replay(audit(ctx, "events replay", "", eventNames(seqs)), requeue)); err != nil {
+		return 0, err
+	}
+	return len(seqs), nil
 }
 
 // Retry implements Operations.
-func (d *Desk) Retry(ctx context.Context, ids []store.DeliveryID) error {
-	return d.then(d.Ledger.Retry(audit(ctx, "deliveries retry", "", names(ids)), ids))
+func (d *Desk) Retry(ctx context.Context, ids []store.DeliveryID) (int, error) {
+	n, err := d.Ledger.Retry(audit(ctx, "deliveries retry", "", names(ids)), ids)
+	return n, d.then(err)
 }
 
 // Discard implements Operations.
-func (d *Desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
+func (d *Desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) (int, error) {
 	if err := CheckReason(reason); err != nil {
-		return err
+		return 0, err
 	}
-	return d.then(d.Ledger.Discard(audit(ctx, "deliveries discard", reason, names(ids)), ids, reason))
+	n, err := d.Ledger.Discard(audit(ctx, "deliveries discard", reason, names(ids)), ids, reason)
+	return n, d.then(err)
 }
 
 func (d *Desk) then(err error) error {

@@ -113,20 +113,25 @@ type order struct {
 const maxOrder = 4 << 20 // bytes
 
 func (h *handler) replay(w http.ResponseWriter, r *http.Request) {
-	withOrder(w, r, store.ParseEventID, func(seqs []uint64, _ string) error { return h.ops.Replay(r.Context(), seqs) })
+	withOrder(w, r, store.ParseEventID, func(seqs []uint64, _ string) (int, error) { return h.ops.Replay(r.Context(), seqs) })
 }
 
 func (h *handler) retry(w http.ResponseWriter, r *http.Request) {
-	withOrder(w, r, store.ParseDeliveryID, func(ids []store.DeliveryID, _ string) error { return h.ops.Retry(r.Context(), ids) })
+	withOrder(w, r, store.ParseDeliveryID, func(ids []store.DeliveryID, _ string) (int, error) { return h.ops.Retry(r.Context(), ids) })
 }
 
 func (h *handler) discard(w http.ResponseWriter, r *http.Request) {
-	withOrder(w, r, store.ParseDeliveryID, func(ids []store.DeliveryID, reason string) error {
+	withOrder(w, r, store.ParseDeliveryID, func(ids []store.DeliveryID, reason string) (int, error) {
 		return h.ops.Discard(r.Context(), ids, reason)
 	})
 }
 
-func withOrder[T any](w http.ResponseWriter, r *http.Request, parse func(string) (T, error), do func([]T, string) error) {
+// changed is the answer to an order.
+type changed struct {
+	Changed int `json:"changed"`
+}
+
+func withOrder[T any](w http.ResponseWriter, r *http.Request, parse func(string) (T, error), do func([]T, string) (int, error)) {
 	var o order
 	if !readOrder(w, r, &o, `{"ids": […]}, of a discard with "reason": …`) {
 		return
@@ -140,7 +145,8 @@ func withOrder[T any](w http.ResponseWriter, r *http.Request, parse func(string)
 		}
 		ids[i] = id
 	}
-	reply(w, map[string]int{"changed": len(ids)}, do(ids, o.Reason))
+	n, err := do(ids, o.Reason)
+	reply(w, changed{n}, err)
 }
 
 func reply(w http.ResponseWriter, v any, err error) {

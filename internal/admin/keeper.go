@@ -33,8 +33,9 @@ type Keeper interface {
 	Note(ctx context.Context, what string, on []string) error
 	// Audits returns entries of the audit trail, newest first.
 	Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error)
-	// DiscardEvents sets aside events that go nowhere, for a reason.
-	DiscardEvents(ctx context.Context, seqs []uint64, reason string) error
+	// DiscardEvents sets aside events that go nowhere, for a reason; others stay
+	// as they are. It says how many it changed.
+	DiscardEvents(ctx context.Context, seqs []uint64, reason string) (changed int, err error)
 	// Preview says what a replay of events would write, and sends nothing.
 	Preview(ctx context.Context, seqs []uint64) ([]Preview, error)
 	// Erase takes a person out of the ledger; with dryRun it only says of what.
@@ -193,9 +194,9 @@ func (d *Desk) Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, 
 }
 
 // DiscardEvents implements Keeper.
-func (d *Desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
+func (d *Desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) (int, error) {
 	if err := CheckReason(reason); err != nil {
-		return err
+		return 0, err
 	}
 	return d.Ledger.DiscardEvents(audit(ctx, "events discard", reason, eventNames(seqs)), seqs, reason)
 }

@@ -51,7 +51,7 @@ func handleKeeper(mux *http.ServeMux, k Keeper) {
 		reply(w, list, err)
 	})
 	mux.HandleFunc("POST /api/events/discard", func(w http.ResponseWriter, r *http.Request) {
-		withOrder(w, r, store.ParseEventID, func(seqs []uint64, reason string) error {
+		withOrder(w, r, store.ParseEventID, func(seqs []uint64, reason string) (int, error) {
 			return k.DiscardEvents(r.Context(), seqs, reason)
 		})
 	})
@@ -261,7 +261,7 @@ func auditFilter(q url.Values) (f store.AuditFilter, err error) {
 }
 
 // DiscardEvents implements Keeper.
-func (c *Client) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
+func (c *Client) DiscardEvents(ctx context.Context, seqs []uint64, reason string) (int, error) {
 	return c.post(ctx, "/api/events/discard", order{IDs: eventNames(seqs), Reason: reason})
 }
 

@@ -142,7 +142,7 @@ func TestKeeper(t *testing.T) {
 		for n, k := range map[uint64]admin.Keeper{1: through(t, d)["socket"], 2: d} {
 			keep(t, d, store.Event{Body: fmt.Appendf(nil, "odd %d", n), Problem: "odd"})
 			ctx := admin.WithActor(t.Context(), me.Username)
-			if err := k.DiscardEvents(ctx, []uint64{1}, "a test"); err != nil {
+			if _, err := k.DiscardEvents(ctx, []uint64{1}, "a test"); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -283,7 +283,7 @@ func TestEraseFindsWhatPeopleWrote(t *testing.T) {
 	t.Parallel()
 	d := keeperDesk(t)
 	keep(t, d, store.Event{Body: []byte(`odd`), Problem: "odd"})
-	if err := d.DiscardEvents(t.Context(), []uint64{1}, "anna@example.com asked for it"); err != nil {
+	if _, err := d.DiscardEvents(t.Context(), []uint64{1}, "anna@example.com asked for it"); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := d.Erase(t.Context(), admin.Person{Email: "anna@example.com"}, false, nil); err != nil {

@@ -67,13 +67,13 @@ func TestAnOrderThatChangesNothingLeavesNoEntry(t *testing.T) {
 		return admin.BackfillProgress{}, errors.New("no such source")
 	}
 	for name, err := range map[string]error{
-		"nothing retried":   d.Retry(ctx, nil),
-		"nothing discarded": d.Discard(ctx, nil, "x"),
-		"nothing replayed":  d.Replay(ctx, nil),
-		"nothing set aside": d.DiscardEvents(ctx, []uint64{1}, "it has a delivery that waits"),
-		"discarded":         d.Discard(ctx, id, "x"),
-		"discarded again":   d.Discard(ctx, id, "x"),
-		"retried":           d.Retry(ctx, id),
+		"nothing retried":   fails(d.Retry(ctx, nil)),
+		"nothing discarded": fails(d.Discard(ctx, nil, "x")),
+		"nothing replayed":  fails(d.Replay(ctx, nil)),
+		"nothing set aside": fails(d.DiscardEvents(ctx, []uint64{1}, "it has a delivery that waits")),
+		"discarded":         fails(d.Discard(ctx, id, "x")),
+		"discarded again":   fails(d.Discard(ctx, id, "x")),
+		"retried":           fails(d.Retry(ctx, id)),
 	} {
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
@@ -85,6 +85,34 @@ func TestAnOrderThatChangesNothingLeavesNoEntry(t *testing.T) {
 	list, err := d.Audits(ctx, store.AuditFilter{})
 	if err != nil || len(list) != 1 || list[0].What != "deliveries discard" {
 		t.Errorf("the audit trail has %+v, %v; want the one discard", list, err)
+	}
+}
+
+func fails(_ int, err error) error { return err }
+
+// TestAnOrderCountsWhatItChanged: not what was named.
+func TestAnOrderCountsWhatItChanged(t *testing.T) {
+	t.Parallel()
+	d := keeperDesk(t)
+	keep(t, d, store.Event{Type: event.CallEnded}, "hubspot")
+	keep(t, d, store.Event{Type: event.CallEnded}, "hubspot")
+	keep(t, d, store.Event{Body: []byte("odd"), Problem: "odd"})
+	h := admin.Handler(d, nil)
+	for _, order := range []struct{ path, body, want string }{
+		{"deliveries/retry", `{"ids":["evt_1.hubspot"]}`, `{"changed":1}`},
+		{"deliveries/discard", `{"ids":["evt_1.hubspot"],"reason":"x"}`, `{"changed":1}`},
+		{"deliveries/discard", `{"ids":["evt_1.hubspot","evt_2.hubspot"],"reason":"x"}`, `{"changed":1}`},
+		{"deliveries/discard", `{"ids":["evt_1.hubspot","evt_2.hubspot"],"reason":"x"}`, `{"changed":0}`},
+		{"deliveries/retry", `{"ids":["evt_1.hubspot"]}`, `{"changed":0}`},
+		{"events/discard", `{"ids":["evt_1","evt_3"],"reason":"x"}`, `{"changed":1}`},
+		{"events/replay", `{"ids":["evt_1","evt_2"]}`, `{"changed":2}`},
+	} {
+		r, w := httptest.NewRequest("POST", "http://127.0.0.1:8788/api/"+order.path, strings.NewReader(order.body)), httptest.NewRecorder()
+		r.Header.Set("Content-Type", "application/json")
+		h.ServeHTTP(w, r)
+		if got := strings.TrimSpace(w.Body.String()); got != order.want {
+			t.Errorf("%s %s: %s, want %s", order.path, order.body, got, order.want)
+		}
 	}
 }
 

@@ -65,16 +65,19 @@ func (l audited) Replay(ctx context.Context, events []store.Requeue) error {
 	return l.with(ctx, l.Ledger.Replay(ctx, events))
 }
 
-func (l audited) Retry(ctx context.Context, ids []store.DeliveryID) error {
-	return l.with(ctx, l.Ledger.Retry(ctx, ids))
+func (l audited) Retry(ctx context.Context, ids []store.DeliveryID) (int, error) {
+	n, err := l.Ledger.Retry(ctx, ids)
+	return n, l.with(ctx, err)
 }
 
-func (l audited) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
-	return l.with(ctx, l.Ledger.Discard(ctx, ids, reason))
+func (l audited) Discard(ctx context.Context, ids []store.DeliveryID, reason string) (int, error) {
+	n, err := l.Ledger.Discard(ctx, ids, reason)
+	return n, l.with(ctx, err)
 }
 
-func (l audited) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
-	return l.with(ctx, l.Ledger.DiscardEvents(ctx, seqs, reason))
+func (l audited) DiscardEvents(ctx context.Context, seqs []uint64, reason string) (int, error) {
+	n, err := l.Ledger.DiscardEvents(ctx, seqs, reason)
+	return n, l.with(ctx, err)
 }
 
 func (l audited) Erase(ctx context.Context, e store.Erasure) (store.Erased, error) {

@@ -37,18 +37,28 @@ func TestEveryEntryOfTheAuditTrailIsCountedOnce(t *testing.T) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
+	changed := func(what string, want, n int, err error) {
+		t.Helper()
+		if do(what, err); n != want {
+			t.Errorf("%s: %d were changed, want %d", what, n, want)
+		}
+	}
 	by := func(what string) store.Audit { return store.Audit{Who: "a person", What: what} }
-	do("discard it", l.DiscardEvents(store.WithAudit(ctx, by("events discard")), []uint64{seq}, "a test"))
+	n, err := l.DiscardEvents(store.WithAudit(ctx, by("events discard")), []uint64{seq}, "a test")
+	changed("discard it", 1, n, err)
 	do("replay it", l.Replay(store.WithAudit(ctx, by("events replay")), []store.Requeue{requeue}))
 	do("plan it", l.Plan(ctx, []store.Plan{{Seq: seq, Connectors: []string{"crm"}}}))
-	do("retry its delivery", l.Retry(store.WithAudit(ctx, by("deliveries retry")), []store.DeliveryID{id}))
-	do("discard it", l.Discard(store.WithAudit(ctx, by("deliveries discard")), []store.DeliveryID{id}, "a test"))
-	do("retry it, which changes nothing any more", l.Retry(store.WithAudit(ctx, by("deliveries retry")), []store.DeliveryID{id}))
+	n, err = l.Retry(store.WithAudit(ctx, by("deliveries retry")), []store.DeliveryID{id})
+	changed("retry its delivery", 1, n, err)
+	n, err = l.Discard(store.WithAudit(ctx, by("deliveries discard")), []store.DeliveryID{id}, "a test")
+	changed("discard it", 1, n, err)
+	n, err = l.Retry(store.WithAudit(ctx, by("deliveries retry")), []store.DeliveryID{id})
+	changed("retry it, which changes nothing any more", 0, n, err)
 	_, err = l.Erase(store.WithAudit(ctx, by("erase")), store.Erasure{Events: []uint64{seq}})
 	do("erase it", err)
 	do("reload", l.KeepAudit(ctx, by("reload")))
 	do("what is not listed", l.KeepAudit(ctx, by("something of evt_17")))
-	if err := l.Discard(store.WithAudit(ctx, by("deliveries discard")), []store.DeliveryID{id}, "it is gone"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := l.Discard(store.WithAudit(ctx, by("deliveries discard")), []store.DeliveryID{id}, "it is gone"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("discard what is erased: %v, want %v", err, store.ErrNotFound)
 	}
 	do("a change by the daemon itself", l.Replay(ctx, nil))

@@ -207,10 +207,10 @@ func TestKeptOnTheWay(t *testing.T) {
 				t.Fatalf("%+v, want it written and waiting", d)
 			}
 			b.halt(true)
-			if err := b.ledger.Discard(t.Context(), []store.DeliveryID{b.delivery(before).ID}, "not wanted"); err != nil {
+			if _, err := b.ledger.Discard(t.Context(), []store.DeliveryID{b.delivery(before).ID}, "not wanted"); err != nil {
 				t.Fatal(err)
 			}
-			if err := b.ledger.Retry(t.Context(), []store.DeliveryID{b.delivery(second).ID, b.delivery(other).ID}); err != nil {
+			if _, err := b.ledger.Retry(t.Context(), []store.DeliveryID{b.delivery(second).ID, b.delivery(other).ID}); err != nil {
 				t.Fatal(err)
 			}
 			down = false

@@ -141,7 +141,7 @@ func (b *bench) replay(seq uint64) {
 
 func (b *bench) retry(seq uint64) {
 	b.t.Helper()
-	if err := b.ledger.Retry(context.Background(), []store.DeliveryID{{Seq: seq, Connector: "crm"}}); err != nil {
+	if _, err := b.ledger.Retry(context.Background(), []store.DeliveryID{{Seq: seq, Connector: "crm"}}); err != nil {
 		b.t.Fatal(err)
 	}
 	b.d.WakeAll()
@@ -563,7 +563,7 @@ func TestRemovedSource(t *testing.T) {
 		}
 		s.Parse = read
 		b.d.Reload(s)
-		if err := b.ledger.Retry(t.Context(), []store.DeliveryID{{Seq: seq, Connector: "crm"}}); err != nil {
+		if _, err := b.ledger.Retry(t.Context(), []store.DeliveryID{{Seq: seq, Connector: "crm"}}); err != nil {
 			t.Fatal(err)
 		}
 		b.d.WakeAll()

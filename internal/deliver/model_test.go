@@ -439,7 +439,7 @@ func (m *model) discard() {
 		return
 	}
 	h := &m.events[m.rng.IntN(len(m.events))]
-	err := m.ledger.Discard(context.Background(), []store.DeliveryID{{Seq: h.seq, Connector: "crm"}}, "no")
+	_, err := m.ledger.Discard(context.Background(), []store.DeliveryID{{Seq: h.seq, Connector: "crm"}}, "no")
 	switch {
 	case err == nil:
 		h.put = true

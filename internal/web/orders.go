@@ -21,30 +21,35 @@ type order struct {
 	Doing  string // as it is said when it is done
 	Thing  string // event or delivery
 	Help   string
-	Reason bool // is to be given
-	do     func(ctx context.Context, d Desk, ids []string, reason string) error
+	None   string // why it changed none of them
+	Reason bool   // is to be given
+	do     func(ctx context.Context, d Desk, ids []string, reason string) (changed int, err error)
 }
 
 // orders by their paths.
 var orders = map[string]order{
-	"deliveries/retry": {Verb: "Retry", Doing: "Retrying", Thing: "delivery", Help: "They are tried at once, by today's rules, their attempts counted anew. Nothing is made twice.",
-		do: each(store.ParseDeliveryID, func(d Desk, ctx context.Context, ids []store.DeliveryID, _ string) error { return d.Retry(ctx, ids) })},
-	"deliveries/discard": {Verb: "Discard", Doing: "Discarded", Thing: "delivery", Help: "They end here: nothing more of them is written to the CRM. A replay of their events brings them back.", Reason: true,
+	"deliveries/retry": {Verb: "Retry", Doing: "Retrying", Thing: "delivery", Help: "They are tried at once, by today's rules, their attempts counted anew. Nothing is made twice.", None: finished,
+		do: each(store.ParseDeliveryID, func(d Desk, ctx context.Context, ids []store.DeliveryID, _ string) (int, error) {
+			return d.Retry(ctx, ids)
+		})},
+	"deliveries/discard": {Verb: "Discard", Doing: "Discarded", Thing: "delivery", Help: "They end here: nothing more of them is written to the CRM. A replay of their events brings them back.", None: finished, Reason: true,
 		do: each(store.ParseDeliveryID, Desk.Discard)},
 	"events/replay": {Verb: "Replay", Doing: "Replaying", Thing: "event", Help: "They go their way again, by today's rules. Records that were made are written again, none is made twice, and older values do not overwrite newer ones.",
-		do: each(store.ParseEventID, func(d Desk, ctx context.Context, seqs []uint64, _ string) error { return d.Replay(ctx, seqs) })},
-	"events/discard": {Verb: "Set aside", Doing: "Set aside", Thing: "event", Help: "For events that no rule wants, or that could not be understood. A replay brings them back.", Reason: true,
+		do: each(store.ParseEventID, func(d Desk, ctx context.Context, seqs []uint64, _ string) (int, error) { return d.Replay(ctx, seqs) })},
+	"events/discard": {Verb: "Set aside", Doing: "Set aside", Thing: "event", Help: "For events that no rule wants, or that could not be understood. A replay brings them back.", None: "they go somewhere, or were set aside before", Reason: true,
 		do: each(store.ParseEventID, Desk.DiscardEvents)},
 }
 
+const finished = "what was chosen is done or discarded"
+
 // each has something done with ids once all of them are read.
-func each[T any](parse func(string) (T, error), do func(Desk, context.Context, []T, string) error) func(context.Context, Desk, []string, string) error {
-	return func(ctx context.Context, d Desk, ids []string, reason string) error {
+func each[T any](parse func(string) (T, error), do func(Desk, context.Context, []T, string) (int, error)) func(context.Context, Desk, []string, string) (int, error) {
+	return func(ctx context.Context, d Desk, ids []string, reason string) (int, error) {
 		list := make([]T, len(ids))
 		for i, s := range ids {
 			var err error
 			if list[i], err = parse(s); err != nil {
-				return wrong{err}
+				return 0, wrong{err}
 			}
 		}
 		return do(d, ctx, list, reason)
@@ -104,6 +109,7 @@ func only(previews []admin.Preview, ids []string) {
 // give carries an order out and shows what it was for.
 func (p *Pages) give(w http.ResponseWriter, r *http.Request, name string, o order) {
 	ids, reason := r.PostForm["id"], strings.TrimSpace(r.PostFormValue("reason"))
+	var n int
 	var err error
 	switch {
 	case len(ids) == 0:
@@ -112,7 +118,7 @@ func (p *Pages) give(w http.ResponseWriter, r *http.Request, name string, o orde
 		err = admin.CheckReason(reason)
 	}
 	if err == nil {
-		err = o.do(r.Context(), p.desk, ids, reason)
+		n, err = o.do(r.Context(), p.desk, ids, reason)
 	}
 	if err != nil {
 		p.answer(w, r, func(*http.Request) (*view, error) { return nil, err })
@@ -123,15 +129,18 @@ func (p *Pages) give(w http.ResponseWriter, r *http.Request, name string, o orde
 		ev, _, _ := strings.Cut(ids[0], ".")
 		to = "/events/" + url.PathEscape(ev)
 	}
-	http.Redirect(w, r, to+"?"+url.Values{"did": {name}, "n": {strconv.Itoa(len(ids))}}.Encode(), http.StatusSeeOther)
+	http.Redirect(w, r, to+"?"+url.Values{"did": {name}, "n": {strconv.Itoa(n)}}.Encode(), http.StatusSeeOther)
 }
 
 // said is what was just done, from the address that give leads to.
 func said(q url.Values) string {
 	o, ok := orders[q.Get("did")]
 	n, err := strconv.Atoi(q.Get("n"))
-	if !ok || err != nil || n < 1 || n > perPage*2 {
+	if !ok || err != nil || n < 0 || n > perPage*2 {
 		return ""
+	}
+	if n == 0 && o.None != "" {
+		return fmt.Sprintf("%s %s: %s.", o.Doing, plural(n, o.Thing), o.None)
 	}
 	return fmt.Sprintf("%s %s.", o.Doing, plural(n, o.Thing))
 }

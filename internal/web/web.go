@@ -28,7 +28,7 @@ import (
 type Desk interface {
 	admin.Operations
 	Audits(ctx context.Context, f store.AuditFilter) ([]store.Audit, error)
-	DiscardEvents(ctx context.Context, seqs []uint64, reason string) error
+	DiscardEvents(ctx context.Context, seqs []uint64, reason string) (changed int, err error)
 	Preview(ctx context.Context, seqs []uint64) ([]admin.Preview, error)
 	Note(ctx context.Context, what string, on []string) error
 	Runs(ctx context.Context, f store.RunFilter) ([]store.Run, error)

@@ -57,20 +57,20 @@ func (d *desk) Deliveries(context.Context, store.DeliveryFilter) ([]admin.Delive
 	return d.deliveries, d.err
 }
 
-func (d *desk) Replay(ctx context.Context, seqs []uint64) error {
-	return d.note(ctx, "replay", store.EventID(seqs[0]))
+func (d *desk) Replay(ctx context.Context, seqs []uint64) (int, error) {
+	return len(seqs), d.note(ctx, "replay", store.EventID(seqs[0]))
 }
 
-func (d *desk) Retry(ctx context.Context, ids []store.DeliveryID) error {
-	return d.note(ctx, "retry", ids[0].String())
+func (d *desk) Retry(ctx context.Context, ids []store.DeliveryID) (int, error) {
+	return len(ids), d.note(ctx, "retry", ids[0].String())
 }
 
-func (d *desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
-	return d.note(ctx, "discard", ids[0].String(), reason)
+func (d *desk) Discard(ctx context.Context, ids []store.DeliveryID, reason string) (int, error) {
+	return len(ids), d.note(ctx, "discard", ids[0].String(), reason)
 }
 
-func (d *desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
-	return d.note(ctx, "set aside", store.EventID(seqs[0]), reason)
+func (d *desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) (int, error) {
+	return len(seqs), d.note(ctx, "set aside", store.EventID(seqs[0]), reason)
 }
 
 func (d *desk) Audits(context.Context, store.AuditFilter) ([]store.Audit, error) {
@@ -312,6 +312,22 @@ func TestValuesAreMaskedUntilTheAuditTrailHasWhoLooks(t *testing.T) {
 	d.noteErr = store.ErrFull
 	if found := shown(get(p, operator, "POST", "/events/evt_7/values", nil)); len(found) > 0 {
 		t.Errorf("without the audit trail %q is shown", found)
+	}
+}
+
+// TestPagesSayWhyNothingWasChanged: also of an order that came too late.
+func TestPagesSayWhyNothingWasChanged(t *testing.T) {
+	t.Parallel()
+	p := web.New(&desk{}, nil)
+	for did, want := range map[string]string{
+		"deliveries/discard&n=0": "Discarded 0 deliveries: what was chosen is done or discarded.",
+		"deliveries/retry&n=0":   "Retrying 0 deliveries: what was chosen is done or discarded.",
+		"events/discard&n=0":     "Set aside 0 events: they go somewhere, or were set aside before.",
+		"deliveries/discard&n=2": "Discarded 2 deliveries.",
+	} {
+		if body := get(p, operator, "GET", "/events/evt_7?did="+did, nil).Body.String(); !strings.Contains(body, want) {
+			t.Errorf("%s: the page does not say %q", did, want)
+		}
 	}
 }
 

@@ -79,26 +79,33 @@ func (t *txn) eraseReasons(ids []uint64, n *int) error {
 }
 
 // DiscardEvents implements store.Ledger.
-func (l *Ledger) DiscardEvents(ctx context.Context, seqs []uint64, reason string) error {
-	return l.write(ctx, 4*perRecord*len(seqs), audited(ctx, func(t *txn) error {
+func (l *Ledger) DiscardEvents(ctx context.Context, seqs []uint64, reason string) (changed int, err error) {
+	var n int
+	err = l.write(ctx, 4*perRecord*len(seqs), audited(ctx, func(t *txn) error {
 		for _, seq := range seqs {
 			if _, err := t.eventHead(seq); err != nil {
 				return err
 			}
 		}
-		changed := false
+		n = 0
 		for _, seq := range seqs {
 			done, err := t.setAside(seq, reason)
 			if err != nil {
 				return err
 			}
-			changed = changed || done
+			if done {
+				n++
+			}
 		}
-		if !changed {
+		if n == 0 {
 			return errUnchanged
 		}
 		return nil
 	}), nil)
+	if err != nil {
+		return 0, err // as of Erase
+	}
+	return n, nil
 }
 
 // setAside discards an event that goes nowhere; done is false of others.

@@ -67,7 +67,7 @@ func (t *txn) settle(u *store.Update) error {
 
 // Retry implements store.Ledger. Deliveries that are done or discarded are left
 // as they are.
-func (l *Ledger) Retry(ctx context.Context, ids []store.DeliveryID) error {
+func (l *Ledger) Retry(ctx context.Context, ids []store.DeliveryID) (int, error) {
 	return l.alter(ctx, ids, func(d *store.Delivery) bool {
 		if d.State != store.Dead && d.State != store.Waiting {
 			return false
@@ -79,7 +79,7 @@ func (l *Ledger) Retry(ctx context.Context, ids []store.DeliveryID) error {
 
 // Discard implements store.Ledger. Deliveries that are done or discarded are
 // left as they are.
-func (l *Ledger) Discard(ctx context.Context, ids []store.DeliveryID, reason string) error {
+func (l *Ledger) Discard(ctx context.Context, ids []store.DeliveryID, reason string) (int, error) {
 	return l.alter(ctx, ids, func(d *store.Delivery) bool {
 		if d.State == store.Done || d.State == store.Discarded {
 			return false
@@ -89,15 +89,16 @@ func (l *Ledger) Discard(ctx context.Context, ids []store.DeliveryID, reason str
 	})
 }
 
-// alter changes deliveries for which change returns true.
-func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(*store.Delivery) bool) error {
-	return l.write(ctx, perRecord*len(ids), audited(ctx, func(t *txn) error {
+// alter changes deliveries for which change returns true, and counts them.
+func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(*store.Delivery) bool) (changed int, err error) {
+	var n int
+	err = l.write(ctx, perRecord*len(ids), audited(ctx, func(t *txn) error {
 		for _, id := range ids {
 			if _, err := t.delivery(id); err != nil {
 				return err
 			}
 		}
-		changed := false
+		n = 0
 		for _, id := range ids {
 			kept, err := t.delivery(id)
 			if err != nil {
@@ -107,15 +108,19 @@ func (l *Ledger) alter(ctx context.Context, ids []store.DeliveryID, change func(
 			if !change(&d) {
 				continue
 			}
-			changed = true
+			n++
 			d.UpdatedAt = t.now
 			if err := t.replace(&kept, &d, time.Time{}); err != nil {
 				return err
 			}
 		}
-		if !changed {
+		if n == 0 {
 			return errUnchanged
 		}
 		return nil
 	}), nil)
+	if err != nil {
+		return 0, err // where ctx has ended, the commit may be under way still
+	}
+	return n, nil
 }

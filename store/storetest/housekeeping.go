@@ -96,7 +96,7 @@ func expireByState(s *suite) {
 	s.ended(2, store.Dead)
 	s.ended(3, store.Discarded)
 	s.ended(9, store.Done)
-	s.ok(s.DiscardEvents(s.ctx(), []uint64{7}, "a test"))
+	s.did(s.DiscardEvents(s.ctx(), []uint64{7}, "a test"))
 	now := start.Add(60 * day)
 
 	sum := s.expire(now, store.Retention{Identity: 400 * day})
@@ -270,7 +270,9 @@ func discardEvents(s *suite) {
 	s.planned(nil, received(2))
 	s.planned([]string{"hubspot"}, received(3))
 	s.add(received(4))
-	s.ok(s.DiscardEvents(s.ctx(), []uint64{1, 2, 3, 4}, "a test call"))
+	n, err := s.DiscardEvents(s.ctx(), []uint64{1, 2, 3, 4}, "a test call")
+	s.ok(err)
+	equal(s, "set aside", n, 2)
 	for seq, want := range map[uint64]store.State{1: store.Discarded, 2: store.Discarded, 3: store.Waiting, 4: store.Waiting} {
 		v := s.view(seq)
 		equal(s, fmt.Sprintf("state of %d", seq), v.State, want)
@@ -288,7 +290,7 @@ func discardEvents(s *suite) {
 	st, err := s.Stats(s.ctx())
 	s.ok(err)
 	equal(s, "quarantined", st.Quarantined, 0)
-	if err := s.DiscardEvents(s.ctx(), []uint64{2, 77}, "x"); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.DiscardEvents(s.ctx(), []uint64{2, 77}, "x"); !errors.Is(err, store.ErrNotFound) {
 		s.Errorf("discarding an unknown event: got %v, want ErrNotFound", err)
 	}
 	still := requeue(s.view(1).Event)
@@ -306,10 +308,10 @@ func auditTrail(s *suite) {
 	by := func(what string) store.Audit {
 		return store.Audit{At: at(5), Who: "anna", What: what, On: []string{id.String()}, Reason: "why"}
 	}
-	s.ok(s.Retry(store.WithAudit(s.ctx(), by("retry")), []store.DeliveryID{id}))
-	s.ok(s.Discard(store.WithAudit(s.ctx(), by("discard")), []store.DeliveryID{id}, "why"))
+	s.did(s.Retry(store.WithAudit(s.ctx(), by("retry")), []store.DeliveryID{id}))
+	s.did(s.Discard(store.WithAudit(s.ctx(), by("discard")), []store.DeliveryID{id}, "why"))
 	s.ok(s.Replay(store.WithAudit(s.ctx(), by("replay")), []store.Requeue{requeue(s.view(1).Event)}))
-	if err := s.Retry(store.WithAudit(s.ctx(), by("in vain")), []store.DeliveryID{{Seq: 9, Connector: "x"}}); err == nil {
+	if _, err := s.Retry(store.WithAudit(s.ctx(), by("in vain")), []store.DeliveryID{{Seq: 9, Connector: "x"}}); err == nil {
 		s.Error("an unknown delivery was retried")
 	}
 	s.ok(s.KeepAudit(s.ctx(), store.Audit{Who: "anna", What: "backup"}))

@@ -72,6 +72,11 @@ func (m *machine) ok(err error) {
 	}
 }
 
+func (m *machine) did(_ int, err error) {
+	m.Helper()
+	m.ok(err)
+}
+
 func (m *machine) pick(t *rapid.T) *modelEvent {
 	if len(m.events) == 0 {
 		t.Skip("there is no event yet")
@@ -169,7 +174,7 @@ func (m *machine) settle(t *rapid.T) {
 
 func (m *machine) retry(t *rapid.T) {
 	d := m.pickDelivery(t)
-	m.ok(m.l.Retry(m.ctx, []store.DeliveryID{d.ID}))
+	m.did(m.l.Retry(m.ctx, []store.DeliveryID{d.ID}))
 	if d.State == store.Dead || d.State == store.Waiting {
 		d.State, d.Attempts, d.Due, d.Kind, d.Reason = store.Waiting, 0, time.Time{}, "", ""
 		m.deliveries[d.ID] = d
@@ -178,7 +183,7 @@ func (m *machine) retry(t *rapid.T) {
 
 func (m *machine) discard(t *rapid.T) {
 	d := m.pickDelivery(t)
-	m.ok(m.l.Discard(m.ctx, []store.DeliveryID{d.ID}, "why"))
+	m.did(m.l.Discard(m.ctx, []store.DeliveryID{d.ID}, "why"))
 	if d.State != store.Done && d.State != store.Discarded {
 		d.State, d.Due, d.Reason = store.Discarded, time.Time{}, "why"
 		m.deliveries[d.ID] = d
@@ -226,7 +231,7 @@ func (m *machine) erase(t *rapid.T) {
 
 func (m *machine) setAside(t *rapid.T) {
 	e := m.pick(t)
-	m.ok(m.l.DiscardEvents(m.ctx, []uint64{e.Seq}, "why"))
+	m.did(m.l.DiscardEvents(m.ctx, []uint64{e.Seq}, "why"))
 	for id := range m.deliveries {
 		if id.Seq == e.Seq && e.Problem == "" {
 			return

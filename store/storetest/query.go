@@ -72,7 +72,7 @@ func eventStates(s *suite) {
 	s.settle(2, "hubspot", dead)
 	s.settle(2, "airtable", done)
 	s.settle(3, "hubspot", dead)
-	s.ok(s.Discard(s.ctx(), []store.DeliveryID{{Seq: 4, Connector: "hubspot"}, {Seq: 4, Connector: "airtable"}}, "no"))
+	s.did(s.Discard(s.ctx(), []store.DeliveryID{{Seq: 4, Connector: "hubspot"}, {Seq: 4, Connector: "airtable"}}, "no"))
 	for state, want := range map[store.State][]uint64{
 		store.Done: {4, 1}, store.Dead: {2}, store.Waiting: {7, 5, 3}, store.Unmatched: {6}, store.Quarantined: {8},
 	} {
@@ -91,7 +91,7 @@ func deliveryFilters(s *suite) {
 	s.settle(3, "hubspot", dead)
 	s.settle(3, "airtable", dead)
 	s.settle(2, "hubspot", done)
-	s.ok(s.Discard(s.ctx(), []store.DeliveryID{{Seq: 4, Connector: "hubspot"}}, "no"))
+	s.did(s.Discard(s.ctx(), []store.DeliveryID{{Seq: 4, Connector: "hubspot"}}, "no"))
 	list := func(f store.DeliveryFilter) (ids []string) {
 		all, err := s.Deliveries(s.ctx(), f)
 		s.ok(err)

@@ -92,7 +92,9 @@ func retry(s *suite) {
 	s.settle(2, "hubspot", waitUntil(at(99)))
 	s.settle(3, "hubspot", done)
 	ids := []store.DeliveryID{{Seq: 2, Connector: "hubspot"}, {Seq: 1, Connector: "hubspot"}, {Seq: 3, Connector: "hubspot"}}
-	s.ok(s.Retry(s.ctx(), ids))
+	n, err := s.Retry(s.ctx(), ids)
+	s.ok(err)
+	equal(s, "retried", n, 2)
 	got, _ := s.due("hubspot", at(30))
 	sameSeqs(s, "due", got, 1, 2)
 	d := s.delivery(2, "hubspot")
@@ -100,7 +102,7 @@ func retry(s *suite) {
 		s.Fatalf("attempts are not counted anew: %+v", d)
 	}
 	equal(s, "state of the done one", s.delivery(3, "hubspot").State, store.Done)
-	if err := s.Retry(s.ctx(), []store.DeliveryID{{Seq: 8, Connector: "hubspot"}}); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.Retry(s.ctx(), []store.DeliveryID{{Seq: 8, Connector: "hubspot"}}); !errors.Is(err, store.ErrNotFound) {
 		s.Fatalf("an unknown one: got %v, want ErrNotFound", err)
 	}
 }
@@ -113,7 +115,12 @@ func discard(s *suite) {
 	for _, seq := range []uint64{1, 3, 4} {
 		ids = append(ids, store.DeliveryID{Seq: seq, Connector: "hubspot"})
 	}
-	s.ok(s.Discard(s.ctx(), ids, "test calls"))
+	n, err := s.Discard(s.ctx(), ids, "test calls")
+	s.ok(err)
+	equal(s, "discarded", n, 2)
+	n, err = s.Discard(s.ctx(), ids, "once more")
+	s.ok(err)
+	equal(s, "discarded again", n, 0)
 	d := s.delivery(1, "hubspot")
 	equal(s, "state", d.State, store.Discarded)
 	equal(s, "reason", d.Reason, "test calls")
@@ -127,7 +134,7 @@ func discard(s *suite) {
 func discardUnderWay(s *suite) {
 	s.planned([]string{"hubspot"}, sample(1))
 	d := s.delivery(1, "hubspot")
-	s.ok(s.Discard(s.ctx(), []store.DeliveryID{d.ID}, "not this one"))
+	s.did(s.Discard(s.ctx(), []store.DeliveryID{d.ID}, "not this one"))
 	waitUntil(at(60))(&d)
 	s.ok(s.Settle(s.ctx(), []store.Update{{Delivery: d}}))
 	equal(s, "state", s.delivery(1, "hubspot").State, store.Discarded)
@@ -143,7 +150,7 @@ func replayUnderWay(s *suite) {
 			s.ok(s.Replay(s.ctx(), []store.Requeue{requeue(s.view(id.Seq).Event)}))
 			s.ok(s.Plan(s.ctx(), []store.Plan{{Seq: id.Seq, Connectors: []string{"hubspot"}}}))
 		},
-		"retried": func(id store.DeliveryID) { s.ok(s.Retry(s.ctx(), []store.DeliveryID{id})) },
+		"retried": func(id store.DeliveryID) { s.did(s.Retry(s.ctx(), []store.DeliveryID{id})) },
 	}
 	s.planned([]string{"hubspot"}, sample(1), sample(2))
 	for n, way := range []string{"planned again", "retried"} {

@@ -125,6 +125,12 @@ func (s *suite) ok(err error) {
 	}
 }
 
+// did is ok for what says how many it changed.
+func (s *suite) did(_ int, err error) {
+	s.Helper()
+	s.ok(err)
+}
+
 func (s *suite) add(e store.Event) uint64 {
 	s.Helper()
 	r, err := s.Append(s.ctx(), e)
