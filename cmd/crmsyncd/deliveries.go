@@ -291,7 +291,9 @@ func deliveryIDs(args []string) ([]store.DeliveryID, error) {
 		if err != nil {
 			return nil, coded{exitUsage, err}
 		}
-		ids = append(ids, id)
+		if !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
 	}
 	return ids, nil
 }

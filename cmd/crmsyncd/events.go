@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -258,7 +259,9 @@ func eventIDs(args []string) ([]uint64, error) {
 		if err != nil {
 			return nil, coded{exitUsage, err}
 		}
-		seqs = append(seqs, seq)
+		if !slices.Contains(seqs, seq) {
+			seqs = append(seqs, seq)
+		}
 	}
 	return seqs, nil
 }

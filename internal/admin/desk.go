@@ -27,7 +27,8 @@ type Operations interface {
 	Event(ctx context.Context, seq uint64) (Event, error)
 	Deliveries(ctx context.Context, f store.DeliveryFilter) ([]Delivery, error)
 	// Replay has events go their way again; what is in a CRM already is not
-	// made twice. Like all orders, it says how many it changed.
+	// made twice. Like all orders, it says how many it changed; what is named
+	// twice is one.
 	Replay(ctx context.Context, seqs []uint64) (changed int, err error)
 	// Retry has dead or waiting deliveries tried at once; others stay as they are.
 	Retry(ctx context.Context, ids []store.DeliveryID) (changed int, err error)
@@ -325,6 +326,7 @@ func (d *Desk) Deliveries(ctx context.Context, f store.DeliveryFilter) ([]Delive
 
 // Replay implements Operations.
 func (d *Desk) Replay(ctx context.Context, seqs []uint64) (int, error) {
+	seqs = once(seqs)
 	requeue := make([]store.Requeue, len(seqs))
 	for i, seq := range seqs {
 		v, err := d.Ledger.Event(ctx, seq)
@@ -344,6 +346,7 @@ func (d *Desk) Replay(ctx context.Context, seqs []uint64) (int, error) {
 
 // Retry implements Operations.
 func (d *Desk) Retry(ctx context.Context, ids []store.DeliveryID) (int, error) {
+	ids = once(ids)
 	n, err := d.Ledger.Retry(audit(ctx, "deliveries retry", "", names(ids)), ids)
 	return n, d.then(err)
 }
@@ -353,6 +356,7 @@ func (d *Desk) Discard(ctx context.Context, ids []store.DeliveryID, reason strin
 	if err := CheckReason(reason); err != nil {
 		return 0, err
 	}
+	ids = once(ids)
 	n, err := d.Ledger.Discard(audit(ctx, "deliveries discard", reason, names(ids)), ids, reason)
 	return n, d.then(err)
 }
@@ -362,4 +366,16 @@ func (d *Desk) then(err error) error {
 		d.Wake()
 	}
 	return err
+}
+
+// once leaves of ids those that are named for the first time.
+func once[T comparable](ids []T) []T {
+	known := make(map[T]bool, len(ids))
+	var out []T
+	for _, id := range ids {
+		if !known[id] {
+			known[id], out = true, append(out, id)
+		}
+	}
+	return out
 }

@@ -198,6 +198,7 @@ func (d *Desk) DiscardEvents(ctx context.Context, seqs []uint64, reason string) 
 	if err := CheckReason(reason); err != nil {
 		return 0, err
 	}
+	seqs = once(seqs)
 	return d.Ledger.DiscardEvents(audit(ctx, "events discard", reason, eventNames(seqs)), seqs, reason)
 }
 

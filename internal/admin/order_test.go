@@ -90,7 +90,7 @@ func TestAnOrderThatChangesNothingLeavesNoEntry(t *testing.T) {
 
 func fails(_ int, err error) error { return err }
 
-// TestAnOrderCountsWhatItChanged: not what was named.
+// TestAnOrderCountsWhatItChanged: not what was named, and nothing twice.
 func TestAnOrderCountsWhatItChanged(t *testing.T) {
 	t.Parallel()
 	d := keeperDesk(t)
@@ -99,13 +99,13 @@ func TestAnOrderCountsWhatItChanged(t *testing.T) {
 	keep(t, d, store.Event{Body: []byte("odd"), Problem: "odd"})
 	h := admin.Handler(d, nil)
 	for _, order := range []struct{ path, body, want string }{
-		{"deliveries/retry", `{"ids":["evt_1.hubspot"]}`, `{"changed":1}`},
+		{"deliveries/retry", `{"ids":["evt_1.hubspot","evt_1.hubspot"]}`, `{"changed":1}`},
 		{"deliveries/discard", `{"ids":["evt_1.hubspot"],"reason":"x"}`, `{"changed":1}`},
 		{"deliveries/discard", `{"ids":["evt_1.hubspot","evt_2.hubspot"],"reason":"x"}`, `{"changed":1}`},
 		{"deliveries/discard", `{"ids":["evt_1.hubspot","evt_2.hubspot"],"reason":"x"}`, `{"changed":0}`},
 		{"deliveries/retry", `{"ids":["evt_1.hubspot"]}`, `{"changed":0}`},
-		{"events/discard", `{"ids":["evt_1","evt_3"],"reason":"x"}`, `{"changed":1}`},
-		{"events/replay", `{"ids":["evt_1","evt_2"]}`, `{"changed":2}`},
+		{"events/discard", `{"ids":["evt_1","evt_3","evt_3"],"reason":"x"}`, `{"changed":1}`},
+		{"events/replay", `{"ids":["evt_1","evt_2","evt_1"]}`, `{"changed":2}`},
 	} {
 		r, w := httptest.NewRequest("POST", "http://127.0.0.1:8788/api/"+order.path, strings.NewReader(order.body)), httptest.NewRecorder()
 		r.Header.Set("Content-Type", "application/json")
@@ -113,6 +113,10 @@ func TestAnOrderCountsWhatItChanged(t *testing.T) {
 		if got := strings.TrimSpace(w.Body.String()); got != order.want {
 			t.Errorf("%s %s: %s, want %s", order.path, order.body, got, order.want)
 		}
+	}
+	list, err := d.Audits(t.Context(), store.AuditFilter{Limit: 1})
+	if err != nil || len(list) != 1 || strings.Join(list[0].On, " ") != "evt_1 evt_2" {
+		t.Errorf("the audit trail has %+v, %v; want the replay of evt_1 and evt_2", list, err)
 	}
 }
 
