@@ -20,7 +20,7 @@ type Housekeeping interface {
 	Expire(ctx context.Context, now time.Time, r Retention, limit int) (Expired, error)
 	// Erase deletes events with their deliveries, whatever their state,
 	// forgets links and heads, and takes the reasons out of entries of the
-	// audit trail. The ids of the events stay known as hashes, so that a
+	// audit trail, of deliveries and of events that were set aside. The ids of the events stay known as hashes, so that a
 	// vendor's retry does not bring them back. Unknown ones are passed over.
 	Erase(ctx context.Context, e Erasure) (Erased, error)
 	// DiscardEvents sets aside events that are in quarantine or that no rule
@@ -120,6 +120,11 @@ type Erasure struct {
 	Links  []LinkKey
 	Heads  []RecordKey
 	Audits []uint64 // whose reason goes
+
+	// Deliveries and Discards, events that were set aside, stay but for their
+	// reason.
+	Deliveries []DeliveryID
+	Discards   []uint64
 }
 
 // Erased counts what Erase took out.
@@ -129,6 +134,7 @@ type Erased struct {
 	Links      int `json:"links"`
 	Heads      int `json:"heads"`
 	Audits     int `json:"audits"`
+	Reasons    int `json:"reasons"` // of deliveries and events that stay
 }
 
 // Audit is one entry of the audit trail: what a person did.

@@ -86,10 +86,7 @@ func printAudits(w io.Writer, list []store.Audit) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "ENTRY\tWHEN\tWHO\tWHAT\tON\tREASON")
 	for _, a := range list {
-		on := strings.Join(a.On, " ")
-		if len(a.On) > 3 {
-			on = strings.Join(a.On[:2], " ") + " and " + strconv.Itoa(len(a.On)-2) + " more"
-		}
+		on := some(a.On)
 		reason := a.Reason
 		if a.Note != "" {
 			reason = strings.TrimSpace(reason + " (" + a.Note + ")")
@@ -97,6 +94,14 @@ func printAudits(w io.Writer, list []store.Audit) error {
 		fmt.Fprintf(tw, "%d\t%s\t%s\t%s\t%s\t%s\n", a.ID, a.At.Local().Format("2006-01-02 15:04:05"), visible(a.Who), visible(a.What), visible(on), visible(reason))
 	}
 	return tw.Flush()
+}
+
+// some names ids, of many the first two.
+func some(ids []string) string {
+	if len(ids) > 3 {
+		return strings.Join(ids[:2], " ") + " and " + strconv.Itoa(len(ids)-2) + " more"
+	}
+	return strings.Join(ids, " ")
 }
 
 func (c *cli) erase() *cobra.Command {
@@ -107,7 +112,7 @@ func (c *cli) erase() *cobra.Command {
 		Short: "Forget one person: take everything about them out of the ledger",
 		Long: `Find a person's events by their contact, by the contact of the vendor that such an
 event names, and by the words in payloads; delete them with their deliveries,
-whatever waits; forget the records of CRMs that they led to; then write the
+whatever waits; take out reasons that mention the person; forget the records of CRMs that they led to; then write the
 ledger's file anew and overwrite the old one. Hashes of ids stay, so that a
 vendor's retry does not bring the person back. CRMs, backups and the vendors are
 not touched.`,
@@ -204,9 +209,15 @@ func printErased(w io.Writer, got admin.Erased, dryRun bool) error {
 	n := got.Counts
 	if dryRun {
 		fmt.Fprintf(w, "%s with %s would be deleted, and the reason out of %s of the audit trail\n", plural(n.Events, "event"), plural(n.Deliveries, "delivery"), plural(n.Audits, "entry"))
+		if len(got.Reasons) > 0 {
+			fmt.Fprintf(w, "only the reason, which mentions the person, would be taken out of %s\n", some(got.Reasons))
+		}
 	} else {
 		fmt.Fprintf(w, "deleted %s with %s; forgot what is known of %s and %s; took the reason out of %s of the audit trail\n",
 			plural(n.Events, "event"), plural(n.Deliveries, "delivery"), plural(n.Links, "match value"), plural(n.Heads, "record"), plural(n.Audits, "entry"))
+		if n.Reasons > 0 {
+			fmt.Fprintf(w, "took only the reason, which mentioned the person, out of %s\n", some(got.Reasons))
+		}
 	}
 	if got.Compacted != nil {
 		fmt.Fprintln(w, "the file was written anew, and the old one overwritten")

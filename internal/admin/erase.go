@@ -27,6 +27,9 @@ type Person struct {
 type Erased struct {
 	Events []ErasedEvent `json:"events"`
 	Counts store.Erased  `json:"counts"`
+	// Reasons are deliveries and events that stay but for their reason, which
+	// mentions the person.
+	Reasons []string `json:"reasons,omitempty"`
 	// Compacted is nil where the file was not written anew; Left says why, and
 	// that the bytes are still in free pages then.
 	Compacted *store.Compacted `json:"compacted,omitempty"`
@@ -49,7 +52,7 @@ type ErasedEvent struct {
 const (
 	whyContact   = "contact"      // it is about the person
 	whySame      = "same contact" // it is about the same contact of the vendor
-	whyMentioned = "mentioned"    // its payload holds the words, or it led to the record
+	whyMentioned = "mentioned"    // its payload holds the words, or it led to the record, or shadow mode kept them
 )
 
 const (
@@ -58,7 +61,8 @@ const (
 )
 
 // Erase implements Keeper. It finds events by their contact, by the vendor's
-// contact that they share with such an event, and by the words in payloads.
+// contact that they share with such an event, and by the words in payloads. An
+// event of somebody else stays whose reason only mentions the person.
 func (d *Desk) Erase(ctx context.Context, p Person, dryRun bool, tell func(done, total int)) (Erased, error) {
 	s, err := d.search(p)
 	if err != nil {
@@ -75,6 +79,11 @@ func (d *Desk) Erase(ctx context.Context, p Person, dryRun bool, tell func(done,
 	for _, f := range s.found {
 		out.Events = append(out.Events, f.ErasedEvent)
 	}
+	// Of events that share the contact it was not known when they were read.
+	s.reasons = slices.DeleteFunc(s.reasons, func(id store.DeliveryID) bool { return s.known[id.Seq] })
+	for _, id := range s.reasons {
+		out.Reasons = append(out.Reasons, reasonOf(id))
+	}
 	audits, err := s.audits(ctx)
 	if err != nil {
 		return out, err
@@ -83,17 +92,18 @@ func (d *Desk) Erase(ctx context.Context, p Person, dryRun bool, tell func(done,
 		out.Copies = d.Copies()
 	}
 	if dryRun {
-		out.Counts = store.Erased{Events: len(s.found), Audits: len(audits)}
+		out.Counts = store.Erased{Events: len(s.found), Audits: len(audits), Reasons: len(s.reasons)}
 		for _, f := range s.found {
 			out.Counts.Deliveries += f.deliveries
 		}
 		return out, nil
 	}
-	return out, d.erase(ctx, &out, s.found, audits, tell)
+	return out, d.erase(ctx, &out, s, audits, tell)
 }
 
-func (d *Desk) erase(ctx context.Context, out *Erased, found []foundEvent, audits []uint64, tell func(done, total int)) error {
-	for done := 0; done < len(found) || len(audits) > 0; {
+func (d *Desk) erase(ctx context.Context, out *Erased, s *search, audits []uint64, tell func(done, total int)) error {
+	found, reasons := s.found, s.reasons
+	for done := 0; done < len(found) || len(audits) > 0 || len(reasons) > 0; {
 		var e store.Erasure
 		var names []string
 		for _, f := range found[done:min(done+erasePage, len(found))] {
@@ -108,16 +118,26 @@ func (d *Desk) erase(ctx context.Context, out *Erased, found []foundEvent, audit
 			e.Events, names = append(e.Events, f.seq), append(names, f.ID)
 		}
 		e.Audits, audits = audits, nil
+		n := min(erasePage, len(reasons))
+		for _, id := range reasons[:n] {
+			if id.Connector == "" {
+				e.Discards = append(e.Discards, id.Seq)
+			} else {
+				e.Deliveries = append(e.Deliveries, id)
+			}
+		}
+		reasons = reasons[n:]
 		done = min(done+erasePage, len(found))
-		n, err := d.Ledger.Erase(audit(ctx, "erase", "", names), e)
+		gone, err := d.Ledger.Erase(audit(ctx, "erase", "", names), e)
 		if err != nil {
 			return err
 		}
-		out.Counts.Events += n.Events
-		out.Counts.Deliveries += n.Deliveries
-		out.Counts.Links += n.Links
-		out.Counts.Heads += n.Heads
-		out.Counts.Audits += n.Audits
+		out.Counts.Events += gone.Events
+		out.Counts.Deliveries += gone.Deliveries
+		out.Counts.Links += gone.Links
+		out.Counts.Heads += gone.Heads
+		out.Counts.Audits += gone.Audits
+		out.Counts.Reasons += gone.Reasons
 	}
 	if out.Counts == (store.Erased{}) {
 		return nil
@@ -147,6 +167,17 @@ type search struct {
 	found []foundEvent
 	known map[uint64]bool
 	lanes map[string]bool // of contacts of the vendor that are the person
+	// reasons that mention the person, of deliveries; without a connector, of
+	// events that were set aside.
+	reasons []store.DeliveryID
+}
+
+// reasonOf names what a reason belongs to.
+func reasonOf(id store.DeliveryID) string {
+	if id.Connector == "" {
+		return store.EventID(id.Seq)
+	}
+	return id.String()
 }
 
 type foundEvent struct {
@@ -246,9 +277,9 @@ func (s *search) look(v store.View) string {
 		}
 		return whyContact
 	}
-	texts := [][]byte{v.Event.Body, []byte(v.Event.Lane), []byte(v.Event.Discarded)}
+	texts := [][]byte{v.Event.Body, []byte(v.Event.Lane)}
 	for _, d := range v.Deliveries {
-		texts = append(texts, []byte(d.Reason), []byte(d.Lane))
+		texts = append(texts, []byte(d.Lane))
 		for _, r := range d.Records {
 			texts = append(texts, []byte(r.Note))
 			for _, c := range r.Changes { // in shadow mode, also what the CRM has
@@ -259,7 +290,20 @@ func (s *search) look(v store.View) string {
 	if slices.ContainsFunc(texts, s.mentions) || s.wrote(v) {
 		return whyMentioned
 	}
+	s.noteReasons(v)
 	return ""
+}
+
+// noteReasons notes which reasons of an event that stays mention the person.
+func (s *search) noteReasons(v store.View) {
+	if s.mentions([]byte(v.Event.Discarded)) {
+		s.reasons = append(s.reasons, store.DeliveryID{Seq: v.Event.Seq})
+	}
+	for _, d := range v.Deliveries {
+		if s.mentions([]byte(d.Reason)) {
+			s.reasons = append(s.reasons, d.ID)
+		}
+	}
 }
 
 // wrote reports whether an event led to the record of a CRM that has the id. Short

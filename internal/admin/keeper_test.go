@@ -278,19 +278,40 @@ func TestEraseFindsEverySpelling(t *testing.T) {
 	}
 }
 
-// TestEraseFindsWhatPeopleWrote: an event that was set aside has its reason.
+// TestEraseFindsWhatPeopleWrote: an event of somebody else stays, but for a
+// reason that mentions the person.
 func TestEraseFindsWhatPeopleWrote(t *testing.T) {
 	t.Parallel()
 	d := keeperDesk(t)
 	keep(t, d, store.Event{Body: []byte(`odd`), Problem: "odd"})
+	keep(t, d, store.Event{Body: []byte(`{"contact":{"id":"max-1","email":"max@example.com"}}`)}, "hubspot")
+	keep(t, d, store.Event{Body: []byte(`{"contact":{"id":"anna-1"}}`), Lane: "telli:contact:anna-1"}, "hubspot")
+	keep(t, d, store.Event{Body: []byte(`{"contact":{"id":"anna-1","email":"anna@example.com"}}`), Lane: "telli:contact:anna-1"}, "hubspot")
 	if _, err := d.DiscardEvents(t.Context(), []uint64{1}, "anna@example.com asked for it"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Erase(t.Context(), admin.Person{Email: "anna@example.com"}, false, nil); err != nil {
-		t.Fatal(err)
+	for _, seq := range []uint64{2, 3} {
+		if _, err := d.Discard(t.Context(), []store.DeliveryID{{Seq: seq, Connector: "hubspot"}}, "dup, see Anna@example.com"); err != nil {
+			t.Fatal(err)
+		}
 	}
-	if e, err := d.Event(t.Context(), 1); err == nil && strings.Contains(e.Discarded, "anna") {
-		t.Errorf("the ledger still says %q", e.Discarded)
+	for _, dry := range []bool{true, false} {
+		got, err := d.Erase(t.Context(), admin.Person{Email: "anna@example.com"}, dry, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(got.Events) != 2 || got.Counts.Reasons != 2 || strings.Join(got.Reasons, " ") != "evt_2.hubspot evt_1" {
+			t.Errorf("dry run %v: %+v; want events 3 and 4 deleted, and the reasons of 2 and 1", dry, got)
+		}
+	}
+	if e, err := d.Event(t.Context(), 1); err != nil || e.Discarded != "(erased)" || e.State != store.Discarded {
+		t.Errorf("the event that was set aside: %q, %s, %v", e.Discarded, e.State, err)
+	}
+	if e, err := d.Event(t.Context(), 2); err != nil || e.Deliveries[0].Reason != "(erased)" || e.Deliveries[0].State != store.Discarded {
+		t.Errorf("the event of somebody else: %+v, %v", e.Deliveries, err)
+	}
+	if damage, err := d.Verify(t.Context(), nil); err != nil || len(damage) > 0 {
+		t.Errorf("verify: %v, %v", damage, err)
 	}
 }
 

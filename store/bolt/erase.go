@@ -2,19 +2,20 @@ package bolt
 
 import (
 	"context"
+	"time"
 
 	"github.com/crmsyncd/crmsyncd/internal/crashpoint"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
-// erased stands where a reason was in the audit trail.
+// erased stands where a reason was.
 const erased = "(erased)"
 
 // Erase implements store.Ledger. What is deleted stays in free pages of the
 // file until Compact.
 func (l *Ledger) Erase(ctx context.Context, e store.Erasure) (store.Erased, error) {
 	var done store.Erased
-	err := l.write(ctx, perRecord*(4*len(e.Events)+len(e.Links)+len(e.Heads)), audited(ctx, func(t *txn) error {
+	err := l.write(ctx, perRecord*(4*len(e.Events)+len(e.Links)+len(e.Heads)+len(e.Deliveries)+len(e.Discards)), audited(ctx, func(t *txn) error {
 		done = store.Erased{}
 		for _, seq := range e.Events {
 			before := t.counts.events
@@ -41,6 +42,9 @@ func (l *Ledger) Erase(ctx context.Context, e store.Erasure) (store.Erased, erro
 			}
 		}
 		if err := t.eraseFindings(e.Heads, e.Events); err != nil {
+			return err
+		}
+		if err := t.eraseKeptReasons(e, &done.Reasons); err != nil {
 			return err
 		}
 		return t.eraseReasons(e.Audits, &done.Audits)
@@ -71,6 +75,41 @@ func (t *txn) eraseReasons(ids []uint64, n *int) error {
 		}
 		a.Reason = erased
 		if err := t.writeAudit(a); err != nil {
+			return err
+		}
+		*n++
+	}
+	return nil
+}
+
+// eraseKeptReasons takes out those of deliveries and events that stay. When these
+// changed last stays as well: what is under way is settled as if nothing had been.
+func (t *txn) eraseKeptReasons(e store.Erasure, n *int) error {
+	for _, id := range e.Deliveries {
+		kept, err := t.delivery(id)
+		if isNotFound(err) || err == nil && kept.Reason == "" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		d := kept
+		d.Reason = erased
+		if err := t.replace(&kept, &d, time.Time{}); err != nil {
+			return err
+		}
+		*n++
+	}
+	for _, seq := range e.Discards {
+		ev, head, err := t.event(seq)
+		if isNotFound(err) || err == nil && ev.Discarded == "" {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		ev.Discarded = erased
+		if err := t.putEvent(ev, head); err != nil {
 			return err
 		}
 		*n++

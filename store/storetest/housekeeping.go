@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/event"
@@ -208,6 +209,35 @@ func expireIdentity(s *suite) {
 			s.Errorf("what occurred on day %d is not known", n)
 		}
 	}
+	s.sound()
+}
+
+func eraseReasons(s *suite) {
+	odd := received(3)
+	odd.Problem = "odd"
+	s.planned([]string{"hubspot"}, sample(1), sample(2))
+	s.add(odd)
+	dropped, waiting := s.delivery(1, "hubspot"), s.delivery(2, "hubspot")
+	s.did(s.Discard(s.ctx(), []store.DeliveryID{dropped.ID}, "see anna"))
+	s.did(s.DiscardEvents(s.ctx(), []uint64{3}, "see anna"))
+	before := s.delivery(1, "hubspot").UpdatedAt
+
+	unknown := store.DeliveryID{Seq: 9, Connector: "hubspot"}
+	got, err := s.Erase(s.ctx(), store.Erasure{Deliveries: []store.DeliveryID{dropped.ID, waiting.ID, unknown}, Discards: []uint64{1, 3, 9}})
+	s.ok(err)
+	equal(s, "erased", got, store.Erased{Reasons: 2})
+	s.reopen()
+	d := s.delivery(1, "hubspot")
+	if d.State != store.Discarded || d.Reason == "" || strings.Contains(d.Reason, "anna") || !d.UpdatedAt.Equal(before) {
+		s.Errorf("the delivery that was discarded: %+v", d)
+	}
+	equal(s, "reason of the one that waits", s.delivery(2, "hubspot").Reason, "")
+	v := s.view(3)
+	if v.State != store.Discarded || strings.Contains(v.Event.Discarded, "anna") {
+		s.Errorf("the event that was set aside: %s, %q", v.State, v.Event.Discarded)
+	}
+	due, _ := s.due("hubspot", at(1e6))
+	sameSeqs(s, "due", due, 2)
 	s.sound()
 }
 

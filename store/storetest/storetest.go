@@ -72,6 +72,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		{"payloads of what is done expire by themselves", expirePayloads},
 		{"identity outlives events, and ends too", expireIdentity},
 		{"erasing takes everything but the ids", eraseAll},
+		{"erasing takes reasons, and leaves what they were given for", eraseReasons},
 		{"events that go nowhere are set aside, and come back by a replay", discardEvents},
 		{"the audit trail keeps what people did", auditTrail},
 		{"events are filtered and paged, newest first", eventFilters},
