@@ -196,6 +196,7 @@ func (e eraser) run(dryRun bool) error {
 func printErased(w io.Writer, got admin.Erased, dryRun bool) error {
 	if len(got.Events) == 0 && got.Counts == (store.Erased{}) {
 		fmt.Fprintln(w, "the ledger knows nothing of that person")
+		noteErased(w, got)
 		return nil
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
@@ -225,6 +226,13 @@ func printErased(w io.Writer, got admin.Erased, dryRun bool) error {
 	if len(got.Copies) > 0 {
 		fmt.Fprintf(w, "these older copies still hold what they held: %s\n", strings.Join(got.Copies, ", "))
 	}
+	noteErased(w, got)
 	fmt.Fprintln(w, "backups that you made, the CRMs and the vendors are not touched")
 	return nil
+}
+
+func noteErased(w io.Writer, got admin.Erased) {
+	if got.Note != "" {
+		fmt.Fprintln(w, got.Note)
+	}
 }

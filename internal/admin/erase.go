@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -30,6 +31,8 @@ type Erased struct {
 	// Reasons are deliveries and events that stay but for their reason, which
 	// mentions the person.
 	Reasons []string `json:"reasons,omitempty"`
+	// Note says what was not looked for, and why.
+	Note string `json:"note,omitempty"`
 	// Compacted is nil where the file was not written anew; Left says why, and
 	// that the bytes are still in free pages then.
 	Compacted *store.Compacted `json:"compacted,omitempty"`
@@ -45,14 +48,15 @@ type ErasedEvent struct {
 	Type       event.Type  `json:"type"`
 	State      store.State `json:"state"`
 	ReceivedAt time.Time   `json:"received_at"`
-	Why        string      `json:"why"` // contact, same contact or mentioned
+	Why        string      `json:"why"` // contact, same contact, record or mentioned
 }
 
 // Why an event has to do with a person.
 const (
 	whyContact   = "contact"      // it is about the person
 	whySame      = "same contact" // it is about the same contact of the vendor
-	whyMentioned = "mentioned"    // its payload holds the words, or it led to the record, or shadow mode kept them
+	whyRecord    = "record"       // it led to the record of a CRM that has the id
+	whyMentioned = "mentioned"    // its payload holds the words, or shadow mode kept them
 )
 
 const (
@@ -72,6 +76,9 @@ func (d *Desk) Erase(ctx context.Context, p Person, dryRun bool, tell func(done,
 		tell = func(int, int) {}
 	}
 	out := Erased{Events: []ErasedEvent{}}
+	if p.ID != "" && len(p.ID) < shortestID {
+		out.Note = fmt.Sprintf("%q was looked for only as the vendor's id of a contact: ids of records in a CRM, and ids in payloads, are looked for from %d characters on. Say who by e-mail address or telephone number", p.ID, shortestID)
+	}
 	if err := s.run(ctx, tell); err != nil {
 		return out, err
 	}
@@ -287,7 +294,10 @@ func (s *search) look(v store.View) string {
 			}
 		}
 	}
-	if slices.ContainsFunc(texts, s.mentions) || s.wrote(v) {
+	switch {
+	case s.wrote(v):
+		return whyRecord
+	case slices.ContainsFunc(texts, s.mentions):
 		return whyMentioned
 	}
 	s.noteReasons(v)
@@ -310,8 +320,15 @@ func (s *search) noteReasons(v store.View) {
 // ids are those of other records as well, of activities and deals.
 func (s *search) wrote(v store.View) bool {
 	return len(s.p.ID) >= shortestID && slices.ContainsFunc(v.Deliveries, func(d store.Delivery) bool {
-		return slices.ContainsFunc(d.Records, func(r store.Record) bool { return r.ID == s.p.ID })
+		return slices.ContainsFunc(d.Records, func(r store.Record) bool { return sameRecord(r.ID, s.p.ID) })
 	})
+}
+
+// sameRecord reports whether a stored id is the one that is meant. Salesforce shows
+// 15 characters in its pages, of which case counts, and gives the API 18, the last
+// three of which only say what the case of the others is.
+func sameRecord(stored, meant string) bool {
+	return stored == meant || len(stored) == 18 && len(meant) == 15 && stored[:15] == meant
 }
 
 func (s *search) isAbout(ev *event.Event) bool {

@@ -339,7 +339,7 @@ func TestEraseFindsWhatTheCRMHas(t *testing.T) {
 func TestEraseFindsWhatWroteARecord(t *testing.T) {
 	t.Parallel()
 	d := keeperDesk(t)
-	for n, id := range []string{"701234567", "70123456", "17"} {
+	for n, id := range []string{"701234567", "70123456", "17", "003d000001ABCdeAAH", "003d000001ABCdEAAX"} {
 		keep(t, d, store.Event{Body: fmt.Appendf(nil, `{"n":%d}`, n)}, "hubspot")
 		v, err := d.Ledger.Event(t.Context(), uint64(n+1))
 		if err != nil {
@@ -351,10 +351,21 @@ func TestEraseFindsWhatWroteARecord(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for id, want := range map[string]int{"70123456": 1, "7012345": 0, "17": 0} {
+	for id, want := range map[string]int{
+		"70123456": 1, "7012345": 0, "17": 0,
+		"003d000001ABCde": 1, "003d000001ABCdeAAH": 1, "003d000001ABCDE": 0, "003d000001ABCd": 0, // as pages of Salesforce show it, and its API
+	} {
 		got, err := d.Erase(t.Context(), admin.Person{ID: id}, true, nil)
 		if err != nil || len(got.Events) != want {
 			t.Errorf("%s: found %+v, %v; want %d", id, got.Events, err, want)
+		}
+		for _, e := range got.Events {
+			if e.Why != "record" {
+				t.Errorf("%s: found as %q, want record", id, e.Why)
+			}
+		}
+		if short := len(id) < 6; strings.Contains(got.Note, "from 6 characters on") != short {
+			t.Errorf("%s: the note is %q", id, got.Note)
 		}
 	}
 }
