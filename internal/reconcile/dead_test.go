@@ -1,6 +1,8 @@
 package reconcile
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -14,24 +16,6 @@ func TestAMendThatTheCRMRefusesIsNotSentAnewByEveryRun(t *testing.T) {
 	d := newDesk(t, twoRules)
 	d.happens(1, 0, "pending", true)
 	d.crm.records["people-c001"]["status"] = "mine"
-	end := func(seq uint64, state store.State) {
-		d.Helper()
-		if err := d.Ledger.Plan(d.Context(), []store.Plan{{Seq: seq, Connectors: []string{"crm"}}}); err != nil {
-			d.Fatal(err)
-		}
-		if state == store.Done {
-			d.deliver(seq)
-			return
-		}
-		v, err := d.Ledger.Event(d.Context(), seq)
-		if err != nil {
-			d.Fatal(err)
-		}
-		v.Deliveries[0].State = state
-		if err := d.Ledger.Settle(d.Context(), []store.Update{{Delivery: v.Deliveries[0]}}); err != nil {
-			d.Fatal(err)
-		}
-	}
 	next := func(wantCounts, wantFound string, wantEvents uint64) {
 		d.Helper()
 		d.at = d.at.Add(25 * time.Hour)
@@ -42,13 +26,16 @@ func TestAMendThatTheCRMRefusesIsNotSentAnewByEveryRun(t *testing.T) {
 	}
 	const mended = "compared 1 agreed 0 mended 1 edited 0 missing 0 merged 0 waiting 0 failed 0"
 	next(mended, "edited people-c001 status mended", 2)
-	end(2, store.Dead)
+	d.end(2, store.Dead)
 	for range 3 {
 		next("compared 1 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 2", "edited people-c001 status, failed", 2)
 	}
-	end(2, store.Discarded)
+	d.end(2, store.Discarded)
 	next(mended, "edited people-c001 status mended", 3)
-	end(3, store.Done)
+	if err := d.Ledger.Plan(t.Context(), []store.Plan{{Seq: 3, Connectors: []string{"crm"}}}); err != nil {
+		t.Fatal(err)
+	}
+	d.deliver(3)
 	next("compared 1 agreed 1 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "", 3)
 	d.crm.records["people-c001"]["status"] = "mine again"
 	next(mended, "edited people-c001 status mended", 4)
@@ -85,5 +72,63 @@ func TestAMendThatRetentionLetGoOfIsSentAnew(t *testing.T) {
 	d.want(d.compare(true), mended, "edited people-c001 status mended")
 	if views, err := d.Ledger.Events(d.Context(), store.EventFilter{Limit: 1}); err != nil || len(views) == 0 || views[0].Event.Seq != 3 {
 		t.Errorf("the newest of %d events is no mend that was sent anew: %v", len(views), err)
+	}
+}
+
+// TestWhatAnEndedReplayHadWrittenStaysCompared/in the round before: only what it
+// wrote then, as what it was to write this time nobody wants, or a person decides.
+func TestWhatAnEndedReplayHadWrittenStaysCompared(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		state store.State
+		fails int // findings of dead deliveries
+	}{{store.Discarded, 0}, {store.Dead, 1}} {
+		t.Run(string(c.state), func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, rules)
+			d.happens(1, 0, "reached", true)
+			v, err := d.Ledger.Event(t.Context(), 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			e := v.Event
+			if err := d.Ledger.Replay(t.Context(), []store.Requeue{{Seq: 1, Type: e.Type, OccurredAt: e.OccurredAt.Add(time.Second), Rank: e.Rank, Lane: e.Lane}}); err != nil {
+				t.Fatal(err)
+			}
+			d.end(1, c.state)
+			d.want(d.compare(true), fmt.Sprintf("compared 1 agreed 1 mended 0 edited 0 missing 0 merged 0 waiting 0 failed %d", c.fails), strings.Repeat("failed", c.fails))
+			d.conn.OnMissing = "recreate"
+			delete(d.crm.records, "people-c001")
+			found := "missing people-c001 recreated"
+			if c.fails > 0 {
+				found = "failed, " + found
+			}
+			d.want(d.compare(true), fmt.Sprintf("compared 1 agreed 0 mended 1 edited 0 missing 1 merged 0 waiting 0 failed %d", c.fails), found)
+		})
+	}
+}
+
+// TestWhatWasDiscardedIsNoNews/of a contact whose record others wrote.
+func TestWhatWasDiscardedIsNoNews(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, rules)
+	d.happens(1, 0, "pending", true)
+	d.end(d.happens(1, 5, "reached", false), store.Discarded)
+	d.want(d.compare(true), "compared 1 agreed 1 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "")
+}
+
+// end has the delivery of an event come to nothing.
+func (d *desk) end(seq uint64, state store.State) {
+	d.Helper()
+	if err := d.Ledger.Plan(d.Context(), []store.Plan{{Seq: seq, Connectors: []string{"crm"}}}); err != nil {
+		d.Fatal(err)
+	}
+	v, err := d.Ledger.Event(d.Context(), seq)
+	if err != nil {
+		d.Fatal(err)
+	}
+	v.Deliveries[0].State = state
+	if err := d.Ledger.Settle(d.Context(), []store.Update{{Delivery: v.Deliveries[0]}}); err != nil {
+		d.Fatal(err)
 	}
 }

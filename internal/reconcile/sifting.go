@@ -75,7 +75,9 @@ func (w *wanting) enter(ctx context.Context, list []store.Delivery, ours map[sto
 		case store.Waiting:
 			r.waiting[d.Lane] = true
 		case store.Dead:
-			read = r.report && !r.dead[d.Lane]
+			read = r.report && !r.dead[d.Lane] || w.wrote(d)
+		case store.Discarded:
+			read = w.wrote(d)
 		case store.Done:
 			read = slices.ContainsFunc(d.Records, func(rec store.Record) bool {
 				key := store.RecordKey{Connector: w.run.Connector, Object: rec.Object, ID: rec.ID}
@@ -87,7 +89,7 @@ func (w *wanting) enter(ctx context.Context, list []store.Delivery, ours map[sto
 					r.note(rec.Object, rec.ID, rec.Rule, d, first)
 				}
 			}
-		case store.Discarded, store.Unmatched, store.Quarantined:
+		case store.Unmatched, store.Quarantined:
 		}
 		if read {
 			seqs, unclear[d.ID.Seq] = append(seqs, d.ID.Seq), d
@@ -98,6 +100,14 @@ func (w *wanting) enter(ctx context.Context, list []store.Delivery, ours map[sto
 		r.note(s.rec.Object, s.id, s.rec.Rule, unclear[s.view.Event.Seq], first)
 	}
 	return err
+}
+
+// wrote tells whether a delivery that came to nothing may have written before: in
+// a round before a replay, or to another record of its rules.
+func (w *wanting) wrote(d *store.Delivery) bool {
+	return slices.ContainsFunc(d.Records, func(rec store.Record) bool {
+		return rec.ID != "" && w.roster.kinds[kind{rec.Rule, rec.Object}] < sureApart
+	})
 }
 
 // ours tells which of the records of deliveries we have written to, and were not

@@ -105,6 +105,8 @@ type seen struct {
 	rec   *mapping.Record
 	id    string // by its delivery
 	keys  []store.LinkKey
+	ended bool       // its delivery came to nothing, at last
+	wrote store.Head // then: what it had written before, and is there still
 }
 
 // page gives the records of some events by the ids that they have now.
@@ -119,14 +121,17 @@ func (w *wanting) page(ctx context.Context, views []store.View, events []*event.
 		switch d.State {
 		case store.Waiting:
 			w.roster.waiting[d.Lane] = true
+			continue
 		case store.Dead:
 			w.died(v, events[i], d)
-		case store.Done:
-			for _, s := range w.recordsOf(v, events[i], d) {
-				keys = append(keys, s.keys...)
-				list = append(list, s)
-			}
-		case store.Discarded, store.Unmatched, store.Quarantined:
+		case store.Done, store.Discarded:
+		case store.Unmatched, store.Quarantined:
+			continue
+		}
+		for _, s := range w.recordsOf(v, events[i], d) {
+			s.ended = d.State != store.Done
+			keys = append(keys, s.keys...)
+			list = append(list, s)
 		}
 	}
 	ids, err := store.Undamaged(ctx, keys, w.Ledger.Links)
@@ -146,7 +151,37 @@ func (w *wanting) page(ctx context.Context, views []store.View, events []*event.
 			w.strays[place(store.RecordKey{Object: s.rec.Object, ID: was})] = true
 		}
 	}
-	return slices.DeleteFunc(list, func(s seen) bool { return s.id == "" }), nil
+	if err := w.written(ctx, list); err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(list, func(s seen) bool { return s.id == "" || s.ended && len(s.wrote) == 0 }), nil
+}
+
+// written finds out what deliveries that came to nothing had written before. Only
+// that is wanted of them: what they were to write beside it a person does not want,
+// or has to decide on.
+func (w *wanting) written(ctx context.Context, list []seen) error {
+	var ended []*seen
+	var keys []store.RecordKey
+	for i := range list {
+		if s := &list[i]; s.ended && s.id != "" {
+			ended = append(ended, s)
+			keys = append(keys, store.RecordKey{Connector: w.run.Connector, Object: s.rec.Object, ID: s.id})
+		}
+	}
+	heads, err := store.Undamaged(ctx, keys, w.Ledger.Heads)
+	if err != nil {
+		return err
+	}
+	for i, s := range ended {
+		s.wrote = store.Head{}
+		for field, h := range heads[i] {
+			if h.Seq == s.view.Event.Seq {
+				s.wrote[field] = h
+			}
+		}
+	}
+	return nil
 }
 
 func deliveryTo(v store.View, connector string) (store.Delivery, bool) {
@@ -226,7 +261,15 @@ func (w *wanting) add(list []seen) {
 		}
 		r.wants = make([]want, 0, len(s.rec.Fields))
 		for _, f := range s.rec.Fields {
-			r.wants = append(r.wants, want{w.wish(wish{field: f.Name, rule: s.rec.Rule, when: f.If, onEdit: string(f.OnEdit)}), &v})
+			version := &v
+			if s.ended {
+				h, wrote := s.wrote[f.Name]
+				if !wrote {
+					continue
+				}
+				version = &h
+			}
+			r.wants = append(r.wants, want{w.wish(wish{field: f.Name, rule: s.rec.Rule, when: f.If, onEdit: string(f.OnEdit)}), version})
 		}
 		if known := w.all[at]; known != nil {
 			known.take(r)
