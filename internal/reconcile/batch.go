@@ -17,6 +17,7 @@ func (p *passage) batch(ctx context.Context, conn Connector, list []*record) err
 	if err != nil {
 		return err
 	}
+	b := &bench{passage: p, conn: conn}
 	var asked []*record
 	var fields []string
 	for _, r := range list {
@@ -24,6 +25,11 @@ func (p *passage) batch(ctx context.Context, conn Connector, list []*record) err
 		switch {
 		case r.waiting:
 			p.run.Waiting++
+			continue
+		case len(head) == 0 && r.lost && r.policy(conn) != "forget":
+			if err := b.gone(ctx, r, head); err != nil {
+				return err
+			}
 			continue
 		case len(head) == 0:
 			continue // nothing of ours is known there, or it was forgotten
@@ -51,7 +57,6 @@ func (p *passage) batch(ctx context.Context, conn Connector, list []*record) err
 	if err != nil {
 		return err
 	}
-	b := &bench{passage: p, conn: conn}
 	for i, r := range asked {
 		if !maps.Equal(before[r.key], after[r.key]) {
 			p.run.Waiting++

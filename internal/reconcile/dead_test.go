@@ -132,3 +132,83 @@ func (d *desk) end(seq uint64, state store.State) {
 		d.Fatal(err)
 	}
 }
+
+// TestWhatWasNotMadeAgainStaysMissing/once its delivery is discarded: the
+// deliverer had forgotten the record when it found that it is gone.
+func TestWhatWasNotMadeAgainStaysMissing(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, rules)
+	next := func(wantCounts, wantFound string) {
+		d.Helper()
+		d.at = d.at.Add(time.Hour)
+		d.want(d.compare(false), wantCounts, wantFound)
+	}
+	d.happens(1, 0, "pending", true)
+	d.conn.OnMissing = "recreate"
+	delete(d.crm.records, "people-c001")
+	const recreated = "compared 1 agreed 0 mended 1 edited 0 missing 1 merged 0 waiting 0 failed 0"
+	next(recreated, "missing people-c001 recreated")
+	d.lose(2, store.Dead)
+	next("compared 0 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 1", "failed")
+	d.end(2, store.Discarded)
+	d.conn.OnMissing = "report"
+	next("compared 1 agreed 0 mended 0 edited 0 missing 1 merged 0 waiting 0 failed 0", "missing people-c001")
+	d.conn.OnMissing = "forget"
+	next("compared 0 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "")
+	d.conn.OnMissing = "recreate"
+	next(recreated, "missing people-c001 recreated")
+	if got := fmt.Sprint(d.mends[len(d.mends)-1]); got != "{crm contact/people [email key name owner status] true}" {
+		t.Errorf("it is made again as %s", got)
+	}
+	if err := d.Ledger.Plan(t.Context(), []store.Plan{{Seq: 3, Connectors: []string{"crm"}}}); err != nil {
+		t.Fatal(err)
+	}
+	next("compared 0 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 1 failed 0", "")
+	d.deliver(3)
+	next("compared 1 agreed 1 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "")
+	// What is forgotten afterwards stays so, though the discarded one is kept.
+	d.conn.OnMissing = "forget"
+	delete(d.crm.records, "people-c001")
+	next("compared 1 agreed 0 mended 0 edited 0 missing 1 merged 0 waiting 0 failed 0", "missing people-c001 forgotten")
+	d.conn.OnMissing = "recreate"
+	next("compared 0 agreed 0 mended 0 edited 0 missing 0 merged 0 waiting 0 failed 0", "")
+}
+
+// TestWhatIsLostIsNotAtRest/though the vendor is done with its contact, and a run
+// passed it over meanwhile.
+func TestWhatIsLostIsNotAtRest(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, rules)
+	d.setup.Basis, d.conn.OnMissing = d, "recreate"
+	d.happens(1, 0, "reached", true)
+	d.at = time.Now().Add(24 * time.Hour) // the ledger's clock says when deliveries were made
+	delete(d.crm.records, "people-c001")
+	const recreated = "compared 1 agreed 0 mended 1 edited 0 missing 1 merged 0 waiting 0 failed 0"
+	d.want(d.compare(true), recreated, "missing people-c001 recreated")
+	d.lose(2, store.Dead)
+	d.at = d.at.Add(3 * time.Hour)
+	d.compare(false)
+	d.end(2, store.Discarded)
+	d.at = d.at.Add(3 * time.Hour)
+	d.want(d.compare(false), recreated, "missing people-c001 recreated")
+}
+
+// lose ends the delivery of an event to contact 1 as the deliverer does that finds
+// the record gone, and may not make it again.
+func (d *desk) lose(seq uint64, state store.State) {
+	d.Helper()
+	if err := d.Ledger.Plan(d.Context(), []store.Plan{{Seq: seq, Connectors: []string{"crm"}}}); err != nil {
+		d.Fatal(err)
+	}
+	v, err := d.Ledger.Event(d.Context(), seq)
+	if err != nil {
+		d.Fatal(err)
+	}
+	u := store.Update{Delivery: v.Deliveries[0]}
+	u.Delivery.State, u.Delivery.Records = state, []store.Record{{Rule: "contact", Object: "people"}}
+	u.Links = map[store.LinkKey]string{store.NewLinkKey("crm", "people", []string{"key"}, []string{"c001"}): ""}
+	u.Heads = map[store.RecordKey]store.Head{{Connector: "crm", Object: "people", ID: "people-c001"}: nil}
+	if err := d.Ledger.Settle(d.Context(), []store.Update{u}); err != nil {
+		d.Fatal(err)
+	}
+}

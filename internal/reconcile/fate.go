@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"slices"
@@ -49,16 +50,16 @@ func (b *bench) merged(ctx context.Context, r *record, head store.Head, into con
 	return nil
 }
 
+// policy is what is to be done where the CRM has a record no more.
+func (r *record) policy(conn Connector) string { return cmp.Or(r.onMissing, conn.OnMissing) }
+
 // gone does what is to be done about a record that the CRM has no more.
 func (b *bench) gone(ctx context.Context, r *record, head store.Head) error {
 	if moving, err := b.moves(ctx, r.lane); err != nil || moving {
 		b.run.Waiting++
 		return err
 	}
-	policy := r.onMissing
-	if policy == "" {
-		policy = b.conn.OnMissing
-	}
+	policy := r.policy(b.conn)
 	f := store.Finding{Kind: KindMissing, Object: r.key.Object, Record: r.key.ID, Contact: r.contact, Rule: r.rule, Note: r.unsure}
 	b.run.Compared++
 	b.run.Missing++
@@ -78,6 +79,11 @@ func (b *bench) gone(ctx context.Context, r *record, head store.Head) error {
 		for field, h := range head {
 			if r.want(field) != nil {
 				by[h.Seq] = append(by[h.Seq], field)
+			}
+		}
+		if r.lost && len(head) == 0 { // what was written went with it
+			for _, w := range r.wants {
+				by[w.version.Seq] = append(by[w.version.Seq], w.field)
 			}
 		}
 		for _, seq := range slices.Sorted(maps.Keys(by)) {

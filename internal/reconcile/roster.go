@@ -26,9 +26,10 @@ type roster struct {
 	entries map[string]*entry
 	places  []string // of entries, in order
 	kinds   map[kind]int
-	waiting map[string]bool // lanes in which something is on its way
-	dead    map[string]bool // lanes of deliveries that are dead
-	report  bool            // dead deliveries are to be told of
+	waiting map[string]bool          // lanes in which something is on its way
+	dead    map[string]bool          // lanes of deliveries that are dead
+	lost    map[store.LinkKey]uint64 // keys under which nothing is known since the delivery of that event was discarded
+	report  bool                     // dead deliveries are to be told of
 	sorts   map[sort]int
 	objects map[string]string // each once: what is read from the ledger is always another string
 }
@@ -72,7 +73,7 @@ const (
 func newRoster(since time.Time, after string, most int) *roster {
 	return &roster{
 		since: since, after: after, most: most, entries: map[string]*entry{}, kinds: map[kind]int{},
-		waiting: map[string]bool{}, dead: map[string]bool{}, sorts: map[sort]int{}, objects: map[string]string{},
+		waiting: map[string]bool{}, dead: map[string]bool{}, lost: map[store.LinkKey]uint64{}, sorts: map[sort]int{}, objects: map[string]string{},
 	}
 }
 

@@ -77,7 +77,7 @@ func (w *wanting) enter(ctx context.Context, list []store.Delivery, ours map[sto
 		case store.Dead:
 			read = r.report && !r.dead[d.Lane] || w.wrote(d)
 		case store.Discarded:
-			read = w.wrote(d)
+			read = w.wrote(d) || w.failed(d)
 		case store.Done:
 			read = slices.ContainsFunc(d.Records, func(rec store.Record) bool {
 				key := store.RecordKey{Connector: w.run.Connector, Object: rec.Object, ID: rec.ID}
@@ -107,6 +107,14 @@ func (w *wanting) enter(ctx context.Context, list []store.Delivery, ours map[sto
 func (w *wanting) wrote(d *store.Delivery) bool {
 	return slices.ContainsFunc(d.Records, func(rec store.Record) bool {
 		return rec.ID != "" && w.roster.kinds[kind{rec.Rule, rec.Object}] < sureApart
+	})
+}
+
+// failed tells whether a delivery may have come upon a record that is gone, and
+// not have made it again.
+func (w *wanting) failed(d *store.Delivery) bool {
+	return slices.ContainsFunc(d.Records, func(rec store.Record) bool {
+		return rec.ID == "" && rec.Action == "" && w.roster.kinds[kind{rec.Rule, rec.Object}] < sureApart
 	})
 }
 

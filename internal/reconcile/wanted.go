@@ -36,6 +36,7 @@ type record struct {
 	recent    bool            // an event of it came in since the last run
 	waiting   bool            // something is on its way there
 	whole     bool            // an event of it is known that is not only to mend
+	lost      bool            // a delivery found that it is gone, and was discarded before it made it again
 	unsure    string          // why it may be there under another id, where it is gone
 }
 
@@ -64,7 +65,7 @@ func (r *record) want(field string) *want {
 }
 
 // mayDrift is true for records that are looked at in every run.
-func (r *record) mayDrift() bool { return r.recent || !isFinal(r.status) }
+func (r *record) mayDrift() bool { return r.recent || r.lost || !isFinal(r.status) }
 
 // place orders records, and is where a run goes on.
 func place(k store.RecordKey) string { return k.Object + "/" + k.ID }
@@ -102,6 +103,9 @@ func (p *passage) wanted(ctx context.Context, after string, may bool) (list []*r
 		next = ""
 	}
 	w.upTo = next
+	if passed, err = w.notBare(ctx, passed, &part); err != nil {
+		return nil, "", err
+	}
 	if err = w.gather(ctx, part); err != nil {
 		return nil, "", err
 	}
@@ -113,12 +117,35 @@ func (p *passage) wanted(ctx context.Context, after string, may bool) (list []*r
 	for _, k := range slices.Sorted(maps.Keys(w.all)) {
 		one := w.all[k]
 		one.waiting = r.waiting[one.lane]
+		one.lost = slices.ContainsFunc(one.keys, func(k store.LinkKey) bool { return r.lost[k] > one.newest.Seq })
 		list = append(list, one)
 		if !w.strays[k] && isFinal(one.status) {
 			p.rest(k)
 		}
 	}
 	return list, next, nil
+}
+
+// notBare moves records of which the ledger has no head from those that are passed
+// over to part, where some are lost: of their events nothing is new.
+func (w *wanting) notBare(ctx context.Context, passed []string, part *[]string) (rest []string, err error) {
+	if len(w.roster.lost) == 0 {
+		return passed, nil
+	}
+	for some := range slices.Chunk(passed, readAtOnce) {
+		heads, err := store.Undamaged(ctx, w.keys(some), w.Ledger.Heads)
+		if err != nil {
+			return nil, err
+		}
+		for i, at := range some {
+			if len(heads[i]) == 0 {
+				*part = append(*part, at)
+			} else {
+				rest = append(rest, at)
+			}
+		}
+	}
+	return rest, nil
 }
 
 // take adds what another event says of the same record.

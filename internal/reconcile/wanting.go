@@ -32,12 +32,7 @@ const readTogether = 100
 // back to one that says the contact's status and is not only to mend.
 func (w *wanting) gather(ctx context.Context, places []string) error {
 	for part := range slices.Chunk(places, readTogether) {
-		keys := make([]store.RecordKey, len(part))
-		for i, at := range part {
-			object := w.roster.entries[at].object
-			keys[i] = store.RecordKey{Connector: w.run.Connector, Object: object, ID: at[len(object)+1:]}
-		}
-		heads, err := store.Undamaged(ctx, keys, w.Ledger.Heads)
+		heads, err := store.Undamaged(ctx, w.keys(part), w.Ledger.Heads)
 		if err != nil {
 			return err
 		}
@@ -86,6 +81,16 @@ func (w *wanting) gather(ctx context.Context, places []string) error {
 		}
 	}
 	return nil
+}
+
+// keys names records of the roster.
+func (w *wanting) keys(places []string) []store.RecordKey {
+	keys := make([]store.RecordKey, len(places))
+	for i, at := range places {
+		object := w.roster.entries[at].object
+		keys[i] = store.RecordKey{Connector: w.run.Connector, Object: object, ID: at[len(object)+1:]}
+	}
+	return keys
 }
 
 // open tells whether an event that was not read yet, and those before it, may have
@@ -147,7 +152,14 @@ func (w *wanting) page(ctx context.Context, views []store.View, events []*event.
 			}
 			ids = ids[1:]
 		}
-		if s.id != was && w.strays != nil {
+		if s.id == "" {
+			// By the first alone: a number or an address may be of several.
+			for _, k := range cloned(s.keys[:min(1, len(s.keys))]) {
+				w.roster.lost[k] = max(w.roster.lost[k], s.view.Event.Seq)
+			}
+			continue
+		}
+		if s.id != was && was != "" && w.strays != nil {
 			w.strays[place(store.RecordKey{Object: s.rec.Object, ID: was})] = true
 		}
 	}
@@ -200,7 +212,7 @@ func (w *wanting) recordsOf(v store.View, ev *event.Event, d store.Delivery) (ou
 	}
 	for rec, id := range idsOf(&plan, d) {
 		s := seen{view: v, event: ev, rec: rec, id: id}
-		if s.id == "" || rec.Shadow {
+		if s.id == "" && d.State != store.Discarded || rec.Shadow {
 			continue
 		}
 		contact := standsForContact(ev, rec)
