@@ -7,6 +7,7 @@ import (
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/deliver"
+	"github.com/crmsyncd/crmsyncd/internal/live"
 	"github.com/crmsyncd/crmsyncd/sources"
 	"github.com/crmsyncd/crmsyncd/store"
 )
@@ -18,7 +19,8 @@ type keeping struct {
 }
 
 func (k keeping) plan(ctx context.Context, ev *event.Event, v store.View) ([]admin.PreviewRecord, error) {
-	previews, err := deliver.PreviewOf(ctx, k.ledger, k.setup().planner(), ev, v)
+	s := k.setup()
+	previews, err := deliver.PreviewOf(ctx, k.ledger, s.planner(), s.spellings(live.Known(s.Settings.DataDir)), ev, v)
 	if err != nil {
 		return nil, err
 	}

@@ -38,9 +38,13 @@ type PreviewField struct {
 	Effect Effect
 }
 
+// Spellings gives the values that a CRM may say are in a field to which a value was
+// written, as far as that is known without asking it.
+type Spellings func(connector, object, field string, v connectors.Value) []connectors.Value
+
 // PreviewOf says what delivering an event would write by the rules, beside what
 // was written last. It asks no CRM and keeps nothing.
-func PreviewOf(ctx context.Context, ledger store.Ledger, rules Planner, ev *event.Event, v store.View) ([]Preview, error) {
+func PreviewOf(ctx context.Context, ledger store.Ledger, rules Planner, as Spellings, ev *event.Event, v store.View) ([]Preview, error) {
 	var out []Preview
 	for _, connector := range rules.Connectors(ev) {
 		plan, err := rules.Plan(ev, connector)
@@ -68,7 +72,7 @@ func PreviewOf(ctx context.Context, ledger store.Ledger, rules Planner, ev *even
 			}
 			now := store.FieldHead{At: v.Event.OccurredAt, Rank: v.Event.Rank, Seq: v.Event.Seq}
 			for _, f := range rec.Fields {
-				p.Fields = append(p.Fields, PreviewField{f.Name, f.Value, f.If, effect(f, now, head)})
+				p.Fields = append(p.Fields, PreviewField{f.Name, f.Value, f.If, effect(f.Name, now, head, as(connector, rec.Object, f.Name, f.Value))})
 			}
 			out = append(out, p)
 		}
@@ -76,14 +80,15 @@ func PreviewOf(ctx context.Context, ledger store.Ledger, rules Planner, ev *even
 	return out, nil
 }
 
-func effect(f mapping.Field, now store.FieldHead, head store.Head) Effect {
-	last, written := head[f.Name]
+// effect compares what would be written, by any of its spellings, with what was.
+func effect(field string, now store.FieldHead, head store.Head, values []connectors.Value) Effect {
+	last, written := head[field]
 	switch {
 	case !written:
 		return EffectNew
 	case older(now, last):
 		return EffectOlder
-	case last.Hash == hash(f.Value):
+	case slices.ContainsFunc(values, func(v connectors.Value) bool { return last.Hash == hash(v) }):
 		return EffectSame
 	}
 	return EffectChanges

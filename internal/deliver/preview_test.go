@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/crmsyncd/crmsyncd/mapping"
+	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/store"
 )
 
@@ -30,7 +30,7 @@ func TestEffect(t *testing.T) {
 		"a newer event wrote another value": {written("closed", newer), EffectOlder},
 		"a newer event wrote this value":    {written("open", newer), EffectOlder},
 	} {
-		if got := effect(mapping.Field{Name: "status", Value: "open"}, now, c.head); got != c.want {
+		if got := effect("status", now, c.head, []connectors.Value{"1", "open"}); got != c.want {
 			t.Errorf("%s: got %q, want %q", name, got, c.want)
 		}
 	}
