@@ -98,16 +98,22 @@ func (s *Setup) discreet(e store.Event) store.Event {
 	if s.Settings.Privacy.StoreTranscripts {
 		return e
 	}
-	r := request(e)
-	var body []byte
-	if src, ok := s.Sources[e.Source].(sources.Discreet); ok && e.ContentType != ownContent {
-		body = src.WithoutTranscript(r)
-	} else {
-		body = sources.WithoutTranscript(r)
-	}
 	if e.Sense == nil {
 		e.Sense = e.Body
 	}
-	e.Body = body
+	e.Body = s.unspoken(e)
 	return e
+}
+
+// unspoken gives the body of an event as it may be read: without its transcript
+// where the settings do not want them. An event that was kept under other
+// settings may have one still.
+func (s *Setup) unspoken(e store.Event) []byte {
+	if s.Settings.Privacy.StoreTranscripts {
+		return e.Body
+	}
+	if src, ok := s.Sources[e.Source].(sources.Discreet); ok && e.ContentType != ownContent {
+		return src.WithoutTranscript(request(e))
+	}
+	return sources.WithoutTranscript(request(e))
 }

@@ -54,6 +54,7 @@ func TestTranscriptsAreNotKept(t *testing.T) {
 		if s == nil || len(s.Sources) < 4+len(anyvendor.Presets()) {
 			t.Fatalf("the settings give too few sources: %v", problems)
 		}
+		keeps, _ := buildFrom(t, strings.Replace(everySource(), "store_transcripts: false", "store_transcripts: true", 1), "")
 		heard := map[string]int{}
 		try := func(source, name string, body []byte) {
 			header := http.Header{"Content-Type": {"application/json"}}
@@ -62,7 +63,7 @@ func TestTranscriptsAreNotKept(t *testing.T) {
 			}
 			r := &sources.Request{Method: http.MethodPost, Header: header, Body: body, At: sampleAt}
 			stored := receiver.Stored(source, s.Type(source), event.Webhook, r, s.Sources[source].Parse(r))
-			before, err := s.Parse(stored)
+			before, err := keeps.Parse(stored)
 			if err != nil || before.Call == nil || before.Call.Transcript == "" {
 				return
 			}
@@ -76,9 +77,18 @@ func TestTranscriptsAreNotKept(t *testing.T) {
 			if after.Call.Transcript != "" {
 				t.Errorf("%s %s: the transcript is still there", source, name)
 			}
+			old, err := s.Parse(stored) // as it was kept before the settings changed
+			if err != nil || old.Call.Transcript != "" {
+				t.Errorf("%s %s: of an event that was kept before, the transcript is still read (%v)", source, name, err)
+				return
+			}
 			for line := range strings.Lines(before.Call.Transcript) {
-				if _, said, ok := strings.Cut(strings.TrimSpace(line), ": "); ok && len(said) > 15 && strings.Contains(string(kept.Body), said) {
+				_, said, ok := strings.Cut(strings.TrimSpace(line), ": ")
+				if ok && len(said) > 15 && strings.Contains(string(kept.Body), said) {
 					t.Errorf("%s %s: the payload still says %q", source, name, said)
+				}
+				if ok && len(said) > 15 && strings.Contains(string(old.Raw), said) {
+					t.Errorf("%s %s: of an event that was kept before, raw still says %q", source, name, said)
 				}
 			}
 			call := *before.Call

@@ -118,8 +118,10 @@ func (s *Setup) read(e store.Event) (*event.Event, []string, error) {
 }
 
 // whole gives the common model of one stored event by itself, and all else that
-// its source says of it.
+// its source says of it; nothing of a transcript that is not to be kept, whatever
+// is stored.
 func (s *Setup) whole(e store.Event) (*event.Event, sources.Parsed, error) {
+	e.Body = s.unspoken(e)
 	var p sources.Parsed
 	if e.ContentType == ownContent {
 		p.Event = &event.Event{}

@@ -15,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/crmsyncd/crmsyncd/config"
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/internal/receiver"
 	"github.com/crmsyncd/crmsyncd/internal/reconcile"
@@ -42,7 +43,7 @@ func newExchange(t interface{ Fatal(...any) }, dir string) *exchange {
 	if err != nil {
 		t.Fatal(err)
 	}
-	setup := &Setup{Sources: map[string]sources.Source{"phones": src}}
+	setup := &Setup{Settings: &config.Settings{Privacy: config.Privacy{StoreTranscripts: true}}, Sources: map[string]sources.Source{"phones": src}}
 	return &exchange{reader{setup, ledger}, t.Fatal, time.Date(2026, 3, 4, 9, 40, 0, 0, time.UTC)}
 }
 
