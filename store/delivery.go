@@ -113,4 +113,7 @@ type Change struct {
 type Work struct {
 	Delivery Delivery
 	Event    Event
+	// Queued is since when the delivery waits: when it was planned, or replayed
+	// or retried last.
+	Queued time.Time
 }

@@ -311,8 +311,9 @@ type ConnectorStats struct {
 	Waiting uint64
 	Done    uint64
 	Dead    uint64
-	// OldestWaiting is when the event was received that waits longest (by
-	// Seq); zero if none waits.
+	// OldestWaiting is since when the delivery waits that waits longest: its
+	// event's receipt, or when it was replayed or retried last, if later. It is
+	// looked for among the first thousand by Seq; zero if none waits.
 	OldestWaiting time.Time
 }
 

@@ -173,7 +173,7 @@ var (
 	descBytes   = prometheus.NewDesc("crmsyncd_ledger_bytes", "Size of the ledger's file.", nil, nil)
 	descWaiting = prometheus.NewDesc("crmsyncd_deliveries_waiting", "Deliveries that wait.", []string{"connector"}, nil)
 	descDead    = prometheus.NewDesc("crmsyncd_deliveries_dead", "Deliveries that need a person.", []string{"connector"}, nil)
-	descOldest  = prometheus.NewDesc("crmsyncd_delivery_oldest_waiting_seconds", "Age of the event that waits longest; 0 if none does.", []string{"connector"}, nil)
+	descOldest  = prometheus.NewDesc("crmsyncd_delivery_oldest_waiting_seconds", "How long the delivery waits that waits longest, since its event came or it was replayed or retried last; 0 if none does.", []string{"connector"}, nil)
 )
 
 // Describe implements prometheus.Collector.

@@ -32,7 +32,7 @@ func Rehearse(ctx context.Context, s Setup, connector string, ev *event.Event) s
 	d.work = ctx
 	for range 3 { // a record may have to be looked up again
 		t := newTarget(d, connector)
-		w := t.begin(s, s.Connectors[connector], []store.Work{{Delivery: delivery, Event: stored}})
+		w := t.begin(s, s.Connectors[connector], []store.Work{{Delivery: delivery, Event: stored, Queued: now}})
 		w.run(ctx)
 		t.end(w)
 		delivery = w.jobs[0].d

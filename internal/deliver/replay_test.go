@@ -2,6 +2,7 @@ package deliver_test
 
 import (
 	"encoding/json"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -67,6 +68,23 @@ func TestAReplayThatMovesTheLaneOfWhatIsUnderWay(t *testing.T) {
 		b.settled(time.Minute)
 		if n := len(b.crm.list("notes")); n != 2 || c.twice {
 			t.Errorf("%d notes, want 2; sent beside a request under way: %v", n, c.twice)
+		}
+	})
+}
+
+func TestTheLogTellsHowLongAReplayTook(t *testing.T) {
+	t.Parallel()
+	storyOf(t, "not how old its event is", oneCall, func(t *testing.T, b *bench) {
+		b.halt(true)
+		log := b.runNoting(b.ledger, setup(t, b.crm, oneCall))
+		seq := b.call("1", 0)
+		b.settled(time.Minute)
+		time.Sleep(3 * time.Hour)
+		b.replay(seq)
+		b.settled(time.Minute)
+		text := log.String()
+		if n := strings.Count(text, "msg=delivered"); n != 2 || strings.Contains(text, "after=3h") {
+			t.Errorf("want two deliveries, each after seconds:\n%s", text)
 		}
 	})
 }

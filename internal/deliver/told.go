@@ -19,7 +19,7 @@ func (w *wave) tell(jobs []*job) {
 	for _, j := range jobs {
 		if d := &j.d; d.State == store.Done {
 			log.Info("delivered", "source", d.Source, "event", store.EventID(d.ID.Seq), "trace_id", j.trace.String(), "type", d.Type, "connector", w.t.name,
-				"attempt", d.Attempts+1, "records", acts(d.Records), "after", w.t.d.clock.now().Sub(d.CreatedAt).Round(time.Millisecond).String())
+				"attempt", d.Attempts+1, "records", acts(d.Records), "after", w.t.d.clock.now().Sub(j.queue).Round(time.Millisecond).String())
 		}
 	}
 }

@@ -46,6 +46,7 @@ type wave struct {
 type job struct {
 	d     store.Delivery
 	read  time.Time // what d was read with as UpdatedAt
+	queue time.Time // since when it waits
 	plan  mapping.Plan
 	state jobState
 	err   *connectors.Error
@@ -70,7 +71,7 @@ func (w *wave) prepare() {
 	w.objects = map[string]connectors.Object{}
 	w.links, w.heads = map[store.LinkKey]string{}, map[store.RecordKey]store.Head{}
 	for _, x := range w.work {
-		j := &job{d: x.Delivery, read: x.Delivery.UpdatedAt, event: eventIdentity(x.Event), trace: x.Event.InTrace(), since: w.t.d.perhaps(x.Event)}
+		j := &job{d: x.Delivery, read: x.Delivery.UpdatedAt, queue: x.Queued, event: eventIdentity(x.Event), trace: x.Event.InTrace(), since: w.t.d.perhaps(x.Event)}
 		j.d.OccurredAt = ordered(x.Event)
 		w.jobs = append(w.jobs, j)
 		began := time.Now()

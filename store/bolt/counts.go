@@ -126,16 +126,51 @@ func (l *Ledger) Stats(ctx context.Context) (store.Stats, error) {
 	return s, nil
 }
 
-func (t *txn) oldestWaiting(connector string) (time.Time, error) {
+// mostOldest is how many deliveries of a connector are looked at for the one that
+// waits longest. The first by Seq is it, but for those that were replayed.
+const mostOldest = 1000
+
+// oldestWaiting is since when the delivery waits that waits longest. Damaged
+// records are passed over; the last of them is the error.
+func (t *txn) oldestWaiting(connector string) (oldest time.Time, damage error) {
 	prefix := statePrefix(stateWaiting, connector)
-	k, v := t.bucket(statesBucket).Cursor().Seek(prefix)
-	if k == nil || !bytes.HasPrefix(k, prefix) {
-		return time.Time{}, nil
+	c := t.bucket(statesBucket).Cursor()
+	n := 0
+	for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && n < mostOldest; k, v = c.Next() {
+		n++
+		since, err := t.since(k, v)
+		if err != nil {
+			damage = err
+		} else if oldest.IsZero() || since.Before(oldest) {
+			oldest = since
+		}
 	}
+	return oldest, damage
+}
+
+// since reads a record of the states bucket.
+func (t *txn) since(k, v []byte) (time.Time, error) {
 	payload, err := t.unseal(statesBucket, k, v)
 	if err != nil {
 		return time.Time{}, err
 	}
 	r := reader{payload, true}
-	return r.time(), nil
+	at := r.time()
+	if !r.ok {
+		return time.Time{}, damaged(statesBucket, k, "it cannot be read")
+	}
+	return at, nil
+}
+
+// queued is since when a delivery waits: planned, or replayed or retried last.
+func (t *txn) queued(d *store.Delivery) time.Time {
+	k := stateKey(stateWaiting, d.ID.Connector, d.ID.Seq)
+	if v := t.raw(statesBucket, k); v != nil {
+		if at, err := t.since(k, v); err != nil {
+			t.l.reportDamage(err)
+		} else if at.After(d.CreatedAt) {
+			return at
+		}
+	}
+	return d.CreatedAt
 }

@@ -123,9 +123,9 @@ func (t *txn) deliveriesOf(seq uint64) []store.Delivery {
 }
 
 // replace writes a delivery where old was (nil: nothing), and keeps lanes,
-// states and counts in step. received is the event's ReceivedAt; it is looked
-// up where it is needed and not given.
-func (t *txn) replace(old, d *store.Delivery, received time.Time) error {
+// states and counts in step. at is the event's ReceivedAt, or since when a new
+// delivery waits; the event's is looked up where it is needed and not given.
+func (t *txn) replace(old, d *store.Delivery, at time.Time) error {
 	id := d.ID
 	if old != nil && old.State == store.Waiting && (d.State != store.Waiting || !sameLane(old, d)) {
 		if err := t.dequeue(old); err != nil {
@@ -159,14 +159,17 @@ func (t *txn) replace(old, d *store.Delivery, received time.Time) error {
 	if s == 0 {
 		return nil
 	}
-	if received.IsZero() {
+	switch {
+	case old != nil && d.State == store.Waiting: // again
+		at = t.now
+	case at.IsZero():
 		e, err := t.eventHead(id.Seq)
 		if err != nil {
 			t.l.reportDamage(err)
 		}
-		received = e.ReceivedAt
+		at = e.ReceivedAt
 	}
-	return t.putState(s, id.Connector, id.Seq, received)
+	return t.putState(s, id.Connector, id.Seq, at)
 }
 
 func sameLane(a, b *store.Delivery) bool {

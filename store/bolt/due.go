@@ -145,6 +145,6 @@ func (g *gathering) add(d store.Delivery) bool {
 		return true
 	}
 	g.bytes += len(e.Body)
-	g.work = append(g.work, store.Work{Delivery: d, Event: e})
+	g.work = append(g.work, store.Work{Delivery: d, Event: e, Queued: g.t.queued(&d)})
 	return true
 }

@@ -77,9 +77,10 @@ func (t *txn) dequeue(d *store.Delivery) error {
 	})
 }
 
-// putState lists an event or a delivery under a state; received is the event's.
-func (t *txn) putState(state byte, connector string, seq uint64, received time.Time) error {
-	return t.put(statesBucket, stateKey(state, connector, seq), appendTime(newRecord(timeLen), received))
+// putState lists an event or a delivery under a state; at is the event's receipt,
+// or of a delivery that waits again since when it does.
+func (t *txn) putState(state byte, connector string, seq uint64, at time.Time) error {
+	return t.put(statesBucket, stateKey(state, connector, seq), appendTime(newRecord(timeLen), at))
 }
 
 func (t *txn) delState(state byte, connector string, seq uint64) error {

@@ -99,6 +99,10 @@ func (t *txn) plan(e *store.Event, connectors []string) error {
 	if !first {
 		kept = t.deliveriesOf(e.Seq)
 	}
+	queued := e.ReceivedAt
+	if replayed { // as if it had just come
+		queued = t.now
+	}
 	for _, name := range connectors {
 		i := slices.IndexFunc(kept, func(d store.Delivery) bool { return d.ID.Connector == name })
 		switch {
@@ -107,15 +111,20 @@ func (t *txn) plan(e *store.Event, connectors []string) error {
 				ID: store.DeliveryID{Seq: e.Seq, Connector: name}, State: store.Waiting, Source: e.Source, Type: e.Type,
 				Lane: e.Lane, OccurredAt: e.OccurredAt, Rank: e.Rank, CreatedAt: t.now, UpdatedAt: t.now,
 			}
-			if err := t.replace(nil, &d, e.ReceivedAt); err != nil {
+			if err := t.replace(nil, &d, queued); err != nil {
 				return err
 			}
 			kept = append(kept, d)
 		case replayed:
 			d := again(kept[i])
 			d.UpdatedAt = t.now
-			if err := t.replace(&kept[i], &d, e.ReceivedAt); err != nil {
+			if err := t.replace(&kept[i], &d, queued); err != nil {
 				return err
+			}
+			if kept[i].State == store.Waiting {
+				if err := t.putState(stateWaiting, name, e.Seq, queued); err != nil {
+					return err
+				}
 			}
 			kept[i] = d
 		}

@@ -157,6 +157,73 @@ func stats(s *suite) {
 	}
 }
 
+func waitsAgain(s *suite) {
+	began := time.Now().Add(-time.Second)
+	oldest := func() time.Time {
+		s.Helper()
+		st, err := s.Stats(s.ctx())
+		s.ok(err)
+		return st.Connectors["hubspot"].OldestWaiting
+	}
+	queued := func(seq uint64) time.Time {
+		s.Helper()
+		work, _, err := s.Due(s.ctx(), "hubspot", time.Now(), nil, 10, 1<<20)
+		s.ok(err)
+		for _, w := range work {
+			if w.Delivery.ID.Seq == seq {
+				return w.Queued
+			}
+		}
+		s.Fatalf("evt_%d is not due", seq)
+		return time.Time{}
+	}
+	old := sample(1)
+	old.ReceivedAt = began.AddDate(0, 0, -7)
+	late := sample(2)
+	late.ReceivedAt = began.Add(-3 * time.Hour)
+	again := func(e store.Event) {
+		s.Helper()
+		s.ok(s.Replay(s.ctx(), []store.Requeue{requeue(e)}))
+		s.ok(s.Plan(s.ctx(), []store.Plan{{Seq: e.Seq, Connectors: []string{"hubspot"}}}))
+	}
+	old.Seq = s.planned([]string{"hubspot"}, old)[0]
+	if got := oldest(); !got.Equal(old.ReceivedAt) {
+		s.Errorf("at first: waits since %v, want its receipt at %v", got, old.ReceivedAt)
+	}
+	if got, d := queued(1), s.delivery(1, "hubspot"); !got.Equal(d.CreatedAt) {
+		s.Errorf("queued at %v, want when it was planned, %v", got, d.CreatedAt)
+	}
+	s.settle(1, "hubspot", done)
+	time.Sleep(time.Millisecond)
+	again(old)
+	if got := oldest(); got.Before(began) {
+		s.Errorf("replayed after it was done: waits since %v, want since the replay", got)
+	}
+	if got, d := queued(1), s.delivery(1, "hubspot"); !got.After(d.CreatedAt) {
+		s.Errorf("replayed: queued at %v, want after %v", got, d.CreatedAt)
+	}
+	first := oldest()
+	time.Sleep(time.Millisecond)
+	again(old)
+	if got := oldest(); !got.After(first) {
+		s.Errorf("replayed while it waits: waits since %v, want after %v", got, first)
+	}
+	s.settle(1, "hubspot", dead)
+	s.ok(s.Retry(s.ctx(), []store.DeliveryID{{Seq: 1, Connector: "hubspot"}}))
+	if got := oldest(); got.Before(began) {
+		s.Errorf("retried: waits since %v, want since the retry", got)
+	}
+	// A replay of what came earlier does not hide what has waited for long.
+	s.planned([]string{"hubspot"}, late)
+	if got := oldest(); !got.Equal(late.ReceivedAt) {
+		s.Errorf("behind one that was replayed: waits since %v, want %v", got, late.ReceivedAt)
+	}
+	s.reopen()
+	if got := oldest(); !got.Equal(late.ReceivedAt) {
+		s.Errorf("after a restart: waits since %v, want %v", got, late.ReceivedAt)
+	}
+}
+
 func reopen(s *suite) {
 	s.planned([]string{"hubspot", "airtable"}, sample(1), sample(2))
 	s.add(sample(3))

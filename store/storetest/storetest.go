@@ -79,6 +79,7 @@ func Test(t *testing.T, open func(t *testing.T, dir string) store.Ledger) {
 		{"events are found by state", eventStates},
 		{"deliveries are filtered and paged, newest first", deliveryFilters},
 		{"stats count", stats},
+		{"what is replayed or retried waits from then on", waitsAgain},
 		{"everything is there after reopening", reopen},
 		{"a closed ledger says so", closedLedger},
 		{"a sound ledger has no damage", verifySound},
