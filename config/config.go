@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/crmsyncd/crmsyncd/internal/diag"
@@ -276,6 +277,9 @@ func (s *Settings) check(root *diag.Node) (ps diag.Problems) {
 			key = "listen"
 		}
 		at("", key, "listen and admin have the same address", "give each its own port")
+	}
+	if info, err := os.Stat(s.DataDir); err == nil && !info.IsDir() || errors.Is(err, syscall.ENOTDIR) {
+		at("", "data_dir", "it is a file, or in one, and no folder", "name a folder; one that is not there is made")
 	}
 	if s.Defaults.Country != "" {
 		if message, hint := CheckCountry(s.Defaults.Country); message != "" {

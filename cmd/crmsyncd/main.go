@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/signal"
 	"syscall"
@@ -86,6 +87,7 @@ func exitCode(err error) int {
 
 // serveCode gives the exit code of serve for an error at start.
 func serveCode(err error) int {
+	var name *net.DNSError
 	switch {
 	case errors.Is(err, store.ErrLocked):
 		return exitRunning
@@ -93,6 +95,13 @@ func serveCode(err error) int {
 		return exitIO
 	case errors.Is(err, store.ErrCorrupt), errors.Is(err, store.ErrSchema), errors.Is(err, store.ErrKey), errors.Is(err, app.ErrExposed), errors.As(err, new(diag.Problems)):
 		return exitPerson
+	case errors.Is(err, syscall.ENOTDIR), errors.As(err, new(*net.AddrError)): // no folder; no port
+		return exitPerson
+	case errors.As(err, &name): // of an address to listen at; a name server may be back soon
+		if name.IsNotFound {
+			return exitPerson
+		}
+		return exitIO
 	case errors.Is(err, store.ErrFull), errors.As(err, new(*os.PathError)), errors.As(err, new(*os.SyscallError)):
 		return exitIO
 	}
