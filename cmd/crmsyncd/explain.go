@@ -93,7 +93,7 @@ func (x *explainer) show() error {
 	if problems.Has(diag.Error) {
 		return problems
 	}
-	ev, mends, err := x.c.explained(x.cmd, setup, x.args, x.source, x.id, x.sample, &x.stdin)
+	ev, kept, err := x.c.explained(x.cmd, setup, x.args, x.source, x.id, x.sample, &x.stdin)
 	if err != nil {
 		return err
 	}
@@ -105,7 +105,7 @@ func (x *explainer) show() error {
 		}
 	}
 	out := x.cmd.OutOrStdout()
-	sent, now, err := x.rehearsed(setup, ev)
+	sent, now, err := x.rehearsed(setup, ev, kept.Deliveries)
 	switch {
 	case err != nil:
 		return err
@@ -114,7 +114,7 @@ func (x *explainer) show() error {
 	case x.asJSON:
 		return printJSON(out, rules)
 	}
-	if err := printExplanation(out, colours(out), ev, mends, rules); err != nil {
+	if err := printExplanation(out, colours(out), ev, kept.Mends, rules); err != nil {
 		return err
 	}
 	printCompared(out, colours(out), now)
@@ -125,7 +125,7 @@ func (x *explainer) show() error {
 }
 
 // rehearsed is what --requests and --diff show beside.
-func (x *explainer) rehearsed(setup *app.Setup, ev *event.Event) (sent, now []rehearsed, err error) {
+func (x *explainer) rehearsed(setup *app.Setup, ev *event.Event, known []admin.Delivery) (sent, now []rehearsed, err error) {
 	mask := x.id != "" && !x.values
 	if x.requests != "" {
 		if sent = requests(x.cmd.Context(), setup, ev, x.requests); mask {
@@ -135,7 +135,7 @@ func (x *explainer) rehearsed(setup *app.Setup, ev *event.Event) (sent, now []re
 	if !x.diff {
 		return sent, nil, nil
 	}
-	now, problems, err := x.c.compared(x.cmd.Context(), setup, ev)
+	now, problems, err := x.c.compared(x.cmd.Context(), setup, ev, known)
 	problems.Render(x.cmd.ErrOrStderr())
 	if mask {
 		hideChanges(now)
@@ -143,22 +143,22 @@ func (x *explainer) rehearsed(setup *app.Setup, ev *event.Event) (sent, now []re
 	return sent, now, err
 }
 
-// explained finds the event to explain; mends is not nil if it only mends.
-func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, source, id, sample string, stdin *[]byte) (ev *event.Event, mends *admin.Mends, err error) {
+// explained finds the event to explain; kept is what the ledger has of it, if it is
+// of the ledger.
+func (c *cli) explained(cmd *cobra.Command, setup *app.Setup, args []string, source, id, sample string, stdin *[]byte) (ev *event.Event, kept admin.Event, err error) {
 	if id == "" {
 		ev, err = received(cmd, setup, args, source, sample, stdin)
-		return ev, nil, err
+		return ev, kept, err
 	}
 	seq, err := store.ParseEventID(id)
 	if err != nil {
-		return nil, nil, coded{exitUsage, err}
+		return nil, kept, coded{exitUsage, err}
 	}
 	err = c.with(cmd.Context(), func(ops admin.Operations) error {
-		e, err := ops.Event(cmd.Context(), seq)
-		ev, mends = e.Planned(), e.Mends
+		kept, err = ops.Event(cmd.Context(), seq)
 		return err
 	})
-	return ev, mends, err
+	return kept.Planned(), kept, err
 }
 
 // received makes a payload, or one that is made up, the event to explain.

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/crmsyncd/crmsyncd/event"
+	"github.com/crmsyncd/crmsyncd/internal/admin"
 	"github.com/crmsyncd/crmsyncd/internal/app"
 	"github.com/crmsyncd/crmsyncd/internal/deliver"
 	"github.com/crmsyncd/crmsyncd/internal/diag"
@@ -16,8 +17,9 @@ import (
 )
 
 // compared reads the CRMs that an event goes to, and says what each record has
-// and would be given. It writes nothing.
-func (c *cli) compared(ctx context.Context, setup *app.Setup, ev *event.Event) ([]rehearsed, diag.Problems, error) {
+// and would be given. It writes nothing. Of an event of the ledger, known are the
+// deliveries: a record that one made without a key is not found otherwise.
+func (c *cli) compared(ctx context.Context, setup *app.Setup, ev *event.Event, known []admin.Delivery) ([]rehearsed, diag.Problems, error) {
 	accounts, problems, done, err := c.accounts(ctx, setup, "")
 	if err != nil {
 		return nil, nil, err
@@ -28,7 +30,13 @@ func (c *cli) compared(ctx context.Context, setup *app.Setup, ev *event.Event) (
 		if !slices.Contains(wanted, a.Name) {
 			continue
 		}
-		d := deliver.Rehearse(ctx, setup.Rehearsal(a.Name, a.Connector, true), a.Name, ev)
+		var records []store.Record
+		for _, k := range known {
+			if k.Connector == a.Name {
+				records = k.Records
+			}
+		}
+		d := deliver.Rehearse(ctx, setup.Rehearsal(a.Name, a.Connector, true), a.Name, ev, records...)
 		r := rehearsed{Connector: a.Name, Records: d.Records}
 		if d.State != store.Done {
 			r.Problem = d.Reason

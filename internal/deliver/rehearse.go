@@ -11,16 +11,21 @@ import (
 )
 
 // Rehearse takes one event to one connector as a delivery would go, beside any
-// ledger: nothing is known of what was written before, and nothing is kept. It
-// returns what became of each record. Setup.Parse is not used, and no failure
-// is tried again but for a look-up.
-func Rehearse(ctx context.Context, s Setup, connector string, ev *event.Event) store.Delivery {
+// ledger: of what was written before only the ids of known are, records of the
+// event's own delivery, and nothing is kept. It returns what became of each record.
+// Setup.Parse is not used, and no failure is tried again but for a look-up.
+func Rehearse(ctx context.Context, s Setup, connector string, ev *event.Event, known ...store.Record) store.Delivery {
 	s.Parse = func(store.Event) (*event.Event, error) { return ev, nil }
 	d := New(Options{Ledger: unwritten{}, Setup: s, Log: slog.New(slog.DiscardHandler)})
 	now := time.Now()
 	delivery := store.Delivery{
 		ID: store.DeliveryID{Seq: 1, Connector: connector}, State: store.Waiting, Source: ev.Source, Type: ev.Type,
 		Lane: ev.Lane(), OccurredAt: ev.OccurredAt, Rank: ev.Rank(), CreatedAt: now,
+	}
+	for _, r := range known {
+		if r.ID != "" {
+			delivery.Records = append(delivery.Records, store.Record{Rule: r.Rule, Object: r.Object, ID: r.ID})
+		}
 	}
 	if seq, err := store.ParseEventID(ev.ID); err == nil {
 		delivery.ID.Seq = seq
