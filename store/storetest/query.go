@@ -209,7 +209,7 @@ func waitsAgain(s *suite) {
 		s.Errorf("replayed while it waits: waits since %v, want after %v", got, first)
 	}
 	s.settle(1, "hubspot", dead)
-	s.ok(s.Retry(s.ctx(), []store.DeliveryID{{Seq: 1, Connector: "hubspot"}}))
+	s.did(s.Retry(s.ctx(), []store.DeliveryID{{Seq: 1, Connector: "hubspot"}}))
 	if got := oldest(); got.Before(began) {
 		s.Errorf("retried: waits since %v, want since the retry", got)
 	}
