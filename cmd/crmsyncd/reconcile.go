@@ -166,7 +166,7 @@ type runLine struct {
 
 	mu    sync.Mutex
 	step  admin.ReconcileStep // the last one
-	since time.Time           // when it came further last
+	since time.Time           // when it came further last, or asked something else
 	drawn bool
 	told  admin.ReconcileStep // as it was when a line was written last
 	wrote time.Time           // when that was
@@ -223,7 +223,7 @@ func (l *runLine) again() {
 func (l *runLine) show(s admin.ReconcileStep) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.since.IsZero() || nameOf(s.Run) != nameOf(l.step.Run) || s.Done != l.step.Done || s.Compared != l.step.Compared || s.Brought != l.step.Brought {
+	if l.since.IsZero() || nameOf(s.Run) != nameOf(l.step.Run) || s.Done != l.step.Done || s.Compared != l.step.Compared || s.Brought != l.step.Brought || s.Asks && s.Waiting == "" && s.Requests > l.step.Requests {
 		l.since = time.Now()
 	}
 	l.step = s

@@ -45,6 +45,21 @@ func TestRunLine(t *testing.T) {
 	})
 	synctest.Test(t, func(t *testing.T) {
 		var out strings.Builder
+		l := &runLine{out: &out}
+		over := l.tell(5 * time.Second)
+		for n := range 601 { // one after the other, as fast as the rate allows
+			step := admin.ReconcileStep{Run: store.Run{Source: "telli"}, Asks: true}
+			step.Requests = n + 1
+			l.show(step)
+			time.Sleep(250 * time.Millisecond)
+		}
+		over()
+		if !strings.Contains(out.String(), "requests") || strings.Contains(out.String(), "waits") {
+			t.Errorf("no answer is waited for long, yet:\n%s", out.String())
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		var out strings.Builder
 		l := &runLine{out: &out, live: true}
 		over := l.tell(5 * time.Second)
 		time.Sleep(time.Minute)

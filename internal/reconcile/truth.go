@@ -277,6 +277,7 @@ func (p *passage) takeOver(ctx context.Context) error {
 func (p *passage) ask(ctx context.Context, src Source, asks sources.StatusReader, ids []string, all map[string]known) error {
 	turn := func(ctx context.Context) error {
 		p.run.Requests++
+		p.asks(true) // of this one: many may take their time without one being slow
 		return ctx.Err()
 	}
 	for failed := 0; len(ids) > 0; {

@@ -308,3 +308,26 @@ func TestAPullThatABudgetEndsIsGoneOnWith(t *testing.T) {
 		t.Errorf("%s (%s) after %d pages, want 2, then all 5, and one of the time since", run.State, run.Note, len(o.ranges))
 	}
 }
+
+// TestEachStatusThatIsAskedForIsTold has the line of a run tell a slow vendor from
+// many contacts.
+func TestEachStatusThatIsAskedForIsTold(t *testing.T) {
+	t.Parallel()
+	d, o := newOracle(t)
+	o.status, o.at = map[string]string{}, noon.Add(-time.Minute)
+	for n := 1; n <= 9; n++ {
+		d.happens(n, -30, "pending", true)
+		o.status[fmt.Sprintf("c%03d", n)] = "pending"
+	}
+	told := map[int]bool{}
+	if _, err := d.Run(t.Context(), Order{Target: Target{Source: "v"}, Trigger: ByHand, Full: true}, func(s Step) {
+		if s.Asks {
+			told[s.Requests] = true
+		}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(o.asked) != 9 || len(told) < 9 {
+		t.Errorf("%d statuses were asked for, and after %d requests it was told that an answer is due; want 9, and each", len(o.asked), len(told))
+	}
+}
