@@ -159,6 +159,12 @@ func (r *Reconciler) Run(ctx context.Context, o Order, tell func(Step)) (store.R
 	if run, err = r.Ledger.PutRun(ctx, run, nil); err != nil {
 		return run, err
 	}
+	// Not before it is kept, from when on it is gone on with whatever ends it.
+	if o.Trigger == BySchedule || o.Trigger == Missed {
+		if err := r.putLast(context.WithoutCancel(ctx), o.Target, run.BeganAt); err != nil {
+			return run, err
+		}
+	}
 	return r.carryOn(ctx, run, tell)
 }
 

@@ -65,9 +65,9 @@ func (r *Reconciler) Schedule(ctx context.Context) {
 				case <-ctx.Done():
 					return
 				}
-				// Not before its turn: what has none when the daemon stops is
-				// caught up. A person may have begun one meanwhile.
-				if ctx.Err() == nil && !r.isGoing(t) && r.putLast(ctx, t, r.now()) == nil {
+				// What has no turn when the daemon stops is caught up. A person
+				// may have begun one meanwhile.
+				if ctx.Err() == nil && !r.isGoing(t) {
 					_, _ = r.Run(ctx, o, nil) // its error is kept with it, and logged
 				}
 			})
