@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
-	"unicode/utf8"
 
 	"github.com/crmsyncd/crmsyncd/connectors"
 	"github.com/crmsyncd/crmsyncd/event"
@@ -363,27 +361,6 @@ func (s *search) holds(text []byte) bool {
 		}
 	}
 	return s.digit != "" && strings.Contains(string(digitRuns(text)), s.digit)
-}
-
-// digitRuns leaves of a text its digits, without what people write between
-// those of one number, and one blank between all others.
-func digitRuns(text []byte) []byte {
-	out := make([]byte, 0, len(text)/4)
-	gap := 0 // characters since the last digit that may stand within a number
-	for _, c := range string(text) {
-		switch {
-		case c >= '0' && c <= '9':
-			if gap > 3 {
-				out = append(out, ' ')
-			}
-			out, gap = append(out, byte(c)), 0
-		case c == ' ' || c == '-' || c == '/' || c == '(' || c == ')' || c == '.', c >= utf8.RuneSelf && unicode.In(c, unicode.Zs, unicode.Pd):
-			gap++
-		default:
-			gap = 4
-		}
-	}
-	return out
 }
 
 // audits are the entries of the audit trail whose reason mentions the person.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"strconv"
+	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
 )
@@ -94,4 +95,25 @@ func unit(text []byte) rune {
 		return -1
 	}
 	return rune(n)
+}
+
+// digitRuns leaves of a text its digits, without what people write between
+// those of one number, and one blank between all others.
+func digitRuns(text []byte) []byte {
+	out := make([]byte, 0, len(text)/4)
+	gap := 0 // characters since the last digit that may stand within a number
+	for _, c := range string(text) {
+		switch {
+		case c >= '0' && c <= '9':
+			if gap > 3 {
+				out = append(out, ' ')
+			}
+			out, gap = append(out, byte(c)), 0
+		case c == ' ' || c == '-' || c == '/' || c == '(' || c == ')' || c == '.', c >= utf8.RuneSelf && unicode.In(c, unicode.Zs, unicode.Pd):
+			gap++
+		default:
+			gap = 4
+		}
+	}
+	return out
 }

@@ -48,7 +48,7 @@ const (
 	lastMark = "webhooks.last" // the mark that keeps a noted
 	lastKept = time.Minute     // how often it is kept, if it has changed
 	lastPage = 50              // events that are read at once
-	lastBack = 1_000           // events that are looked through for what came after it
+	lastBack = 200             // events that are looked through for what came after it
 )
 
 // noted is when the last webhook of each source came, as of a time.
