@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	bbolt "go.etcd.io/bbolt"
 )
 
 // TestDamagedLedger damages the ledger of a real daemon, while it runs and
@@ -142,6 +144,52 @@ func TestDamagedLedger(t *testing.T) {
 			}
 		}
 		t.Logf("of %d files verify found %d sound and %d damaged, and %d were refused at the start", tries, sound, found, refused)
+	})
+
+	t.Run("a big ledger that was closed cleanly is served at once, and damage that is found in it then ends the daemon for good", func(t *testing.T) {
+		t.Parallel()
+		s := newStruck(t)
+		s.up()
+		s.accepts(30)
+		if err := settledAt(s.private, 30); err != nil {
+			t.Fatal(err)
+		}
+		s.stop()
+		if err := os.Truncate(s.ledger(), 300<<20); err != nil { // of which most is a hole
+			t.Fatal(err)
+		}
+		s.up()
+		s.until("read", func() bool { return strings.Contains(s.said.String(), "its structure is sound") })
+		s.stop()
+
+		db, err := bbolt.Open(s.ledger(), 0o600, &bbolt.Options{ReadOnly: true, Timeout: time.Second})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var page int64
+		err = db.View(func(tx *bbolt.Tx) error {
+			page = 4096 * int64(tx.Bucket([]byte("deliveries")).Root())
+			return nil
+		})
+		if err = errors.Join(err, db.Close()); err != nil || page == 0 {
+			t.Fatal(page, err)
+		}
+		f, err := os.OpenFile(s.ledger(), os.O_RDWR, 0)
+		if err == nil {
+			_, err = f.WriteAt(make([]byte, 4096), page)
+			err = errors.Join(err, f.Close())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.up()
+		s.ends(exitPerson)
+		s.says("crmsyncd ledger restore")
+		s.start()
+		if s.ready() {
+			t.Error("the next start serves it")
+		}
+		s.ends(exitPerson)
 	})
 
 	t.Run("a ledger that is missing at the start is refused until somebody says that it may begin anew", func(t *testing.T) {

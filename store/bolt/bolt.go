@@ -54,14 +54,17 @@ type Options struct {
 	Observe func(op string, n int, d time.Duration)
 	// Failed hears of every commit that failed: store.ErrFull, after which the
 	// ledger goes on, or store.ErrBroken, after which it must be closed; also of
-	// the latter where the file cannot be read any more. It must be quick. May
-	// be nil.
+	// the latter where the file cannot be read any more, and of store.ErrCorrupt
+	// where a file that was opened unread is found damaged. It must be quick.
+	// May be nil.
 	Failed func(error)
 
 	// For tests: a full disk, and tables of ids that are soon full.
 	maxSize          int // bytes
 	tableLen, runLen int // 0: idTableLen, idRunLen
 	mapSize          int // 0: mapSize
+	surveyFirst      int // bytes; 0: surveyFirst
+	surveyAfter      time.Duration
 }
 
 // Ledger is the ledger in a bbolt file. It implements store.Ledger.
@@ -77,6 +80,7 @@ type Ledger struct {
 	queue   chan *change
 	closing chan struct{}
 	stopped chan struct{}
+	later   sync.WaitGroup // what goes on beside the committing goroutine
 	once    sync.Once
 	closed  error
 
@@ -172,6 +176,7 @@ func (l *Ledger) Close() error {
 		close(l.closing)
 		<-l.stopped
 		l.recent.stop()
+		l.later.Wait()
 		l.compacting.Lock() // it ends by itself: nothing is written any more
 		defer l.compacting.Unlock()
 		if err := l.at.Load().db.Close(); l.closed == nil {
@@ -181,14 +186,24 @@ func (l *Ledger) Close() error {
 	return l.closed
 }
 
-// markClean is the last commit: the next start may trust the file as it is.
+// markClean is the last commit: the next start may trust the file as it is, and
+// has the list of its free pages.
 func (l *Ledger) markClean() {
 	if l.clean || l.failure() != nil {
 		return
 	}
-	b := batch{l: l}
-	b.add(&change{ctx: context.Background(), over: make(chan struct{}), run: func(t *txn) error {
-		return t.put(metaBucket, cleanKey, newRecord(0))
-	}})
-	l.closed = b.close()
+	at := l.at.Load()
+	for _, listed := range []bool{true, false} { // the second time on a full disk
+		at.db.NoFreelistSync = !listed
+		b := batch{l: l}
+		b.add(&change{ctx: context.Background(), over: make(chan struct{}), run: func(t *txn) error {
+			return t.put(metaBucket, cleanKey, cleanRecord(!l.oldHeads))
+		}})
+		if l.closed = b.close(); l.closed == nil || !isFull(l.closed) {
+			break
+		}
+	}
+	if l.closed == nil {
+		l.closed = sealList(at.file)
+	}
 }

@@ -58,7 +58,7 @@ func openIn(t testing.TB, dir string) *Ledger {
 func openSmall(t testing.TB, dir string, tableLen, runLen int) *Ledger {
 	t.Helper()
 	l, err := Open(Options{
-		Path: filepath.Join(dir, "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler), tableLen: tableLen, runLen: runLen,
+		Path: filepath.Join(dir, "ledger.db"), Init: true, Log: slog.New(slog.DiscardHandler), tableLen: tableLen, runLen: runLen, surveyFirst: 1, surveyAfter: 1,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -1,11 +1,13 @@
 package bolt
 
 import (
+	"bytes"
+	"crypto/sha256"
 	"encoding/binary"
 	"errors"
 	"hash/fnv"
-	"io"
 	"os"
+	"slices"
 )
 
 // bbolt does not write its list of free pages with each commit (it would be most
@@ -33,11 +35,11 @@ func settleFile(f *os.File, s *survey) error {
 	}
 	free := s.free()
 	first := s.pages
-	list := freeList(first, free, s.pageSize)
 	next := s.header
-	next.pages += uint64(len(list)) / uint64(s.pageSize)
-	next.freelist = first
 	next.txid++
+	next.freelist = first
+	list := freeList(next, free)
+	next.pages += uint64(len(list)) / uint64(s.pageSize)
 	if _, err := f.WriteAt(list, int64(first)*s.pageSize); noSpace(err) {
 		return nil
 	} else if err != nil {
@@ -74,49 +76,119 @@ func (s *survey) free() []uint64 {
 }
 
 // lists reports whether the file has the very list already, as after a start
-// that nothing was written after.
+// that nothing was written after, or a clean stop.
 func (s *survey) lists(f *os.File) bool {
-	if s.freelist == noFreelist || s.freelist >= s.pages {
+	list, ok := loadList(f, s.header)
+	if !ok || !list.sealed() {
 		return false
 	}
-	have := make([]byte, int64(s.pages-s.freelist)*s.pageSize)
-	if n, err := f.ReadAt(have, int64(s.freelist)*s.pageSize); n < len(have) && !errors.Is(err, io.EOF) || len(have) < pageHeaderLen {
-		return false
-	}
-	pages := uint64(le32(have[12:])) + 1
-	if s.freelist+pages > s.pages {
-		return false
-	}
-	var want []uint64
-	for _, p := range s.free() {
-		if p < s.freelist || p >= s.freelist+pages {
-			want = append(want, p)
-		}
-	}
-	list := freeList(s.freelist, want, s.pageSize)
-	return len(list) == int(pages)*int(s.pageSize) && string(list) == string(have[:len(list)])
+	free := slices.DeleteFunc(s.free(), func(p uint64) bool { return p >= s.freelist && p < s.freelist+list.pages })
+	return slices.Equal(list.ids(), free)
 }
 
-// freeList is the pages, from first on, that hold a list.
-func freeList(first uint64, free []uint64, pageSize int64) []byte {
-	const most = 0xFFFF // that the page's own counter holds
-	n := len(free)
-	if n >= most {
+// A list is a header of a page, the number of ids if that is more than fits
+// there, and the ids. bbolt leaves alone what lies behind it: its sum.
+const (
+	mostCounted = 0xFFFF // ids that a page's own counter holds
+	listSumLen  = sha256.Size
+)
+
+// listLen is the length of a list of n ids, in bytes.
+func listLen(n uint64) int64 {
+	if n >= mostCounted {
 		n++
 	}
-	need := (int64(pageHeaderLen+8*n) + pageSize - 1) / pageSize
-	b := make([]byte, pageHeaderLen, need*pageSize)
-	binary.LittleEndian.PutUint64(b, first)
+	return pageHeaderLen + 8*int64(n)
+}
+
+// listSum is the sum of a list that a header leads to.
+func listSum(h header, list []byte) []byte {
+	sum := sha256.New()
+	sum.Write(binary.LittleEndian.AppendUint64(nil, h.txid))
+	sum.Write(list)
+	return sum.Sum(nil)
+}
+
+// freeList is the pages that hold a list for the header that will lead to it.
+func freeList(h header, free []uint64) []byte {
+	n := uint64(len(free))
+	need := (listLen(n) + listSumLen + h.pageSize - 1) / h.pageSize
+	b := make([]byte, pageHeaderLen, need*h.pageSize)
+	binary.LittleEndian.PutUint64(b, h.freelist)
 	binary.LittleEndian.PutUint16(b[8:], freePage)
-	binary.LittleEndian.PutUint16(b[10:], uint16(min(len(free), most)))
+	binary.LittleEndian.PutUint16(b[10:], uint16(min(n, mostCounted)))
 	binary.LittleEndian.PutUint32(b[12:], uint32(need-1))
-	if len(free) >= most {
-		b = binary.LittleEndian.AppendUint64(b, uint64(len(free)))
+	if n >= mostCounted {
+		b = binary.LittleEndian.AppendUint64(b, n)
 	}
 	for _, p := range free {
 		b = binary.LittleEndian.AppendUint64(b, p)
 	}
-	return b[:need*pageSize]
+	b = append(b, listSum(h, b)...)
+	return b[:need*h.pageSize]
+}
+
+// list is a list of free pages in a file.
+type list struct {
+	h     header
+	n     uint64 // of ids
+	pages uint64 // that it takes
+	data  []byte
+	sum   []byte // what lies behind it; shorter if there is no room
+}
+
+// loadList reads the list that a header leads to; false if there is none that
+// could be one.
+func loadList(f *os.File, h header) (l list, ok bool) {
+	at := int64(h.freelist) * h.pageSize
+	head := make([]byte, pageHeaderLen+8)
+	if h.freelist >= h.pages { // also where there is none
+		return l, false
+	}
+	if _, err := f.ReadAt(head, at); err != nil || le64(head) != h.freelist || le16(head[8:]) != freePage {
+		return l, false
+	}
+	l.h, l.n, l.pages = h, uint64(le16(head[10:])), uint64(le32(head[12:]))+1
+	if l.n == mostCounted {
+		l.n = le64(head[pageHeaderLen:])
+	}
+	if l.n >= h.pages || l.pages > h.pages-h.freelist || listLen(l.n) > int64(l.pages)*h.pageSize {
+		return l, false
+	}
+	all := make([]byte, min(listLen(l.n)+listSumLen, int64(l.pages)*h.pageSize))
+	if _, err := f.ReadAt(all, at); err != nil {
+		return l, false
+	}
+	l.data, l.sum = all[:listLen(l.n)], all[listLen(l.n):]
+	return l, true
+}
+
+// sealed reports whether the list is the one that was written with its header.
+func (l *list) sealed() bool { return bytes.Equal(l.sum, listSum(l.h, l.data)) }
+
+func (l *list) ids() []uint64 {
+	ids := make([]uint64, 0, l.n)
+	for b := l.data[len(l.data)-8*int(l.n):]; len(b) > 0; b = b[8:] {
+		ids = append(ids, le64(b))
+	}
+	return ids
+}
+
+// sealList puts the sum behind the list that bbolt wrote with its last commit.
+// Where there is none, or no room, the next start reads the file to make one.
+func sealList(f *os.File) error {
+	h, lost, err := surveyHeaders(f)
+	if err != nil || lost {
+		return err
+	}
+	l, ok := loadList(f, h)
+	if !ok || len(l.sum) < listSumLen {
+		return nil
+	}
+	if _, err := f.WriteAt(listSum(h, l.data), int64(h.freelist)*h.pageSize+int64(len(l.data))); err != nil {
+		return err
+	}
+	return f.Sync()
 }
 
 // rewriteHeader writes the newest header once more, as it is.

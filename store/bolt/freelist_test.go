@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -53,6 +54,17 @@ func TestFreeList(t *testing.T) {
 	t.Run("is what bbolt finds by itself", func(t *testing.T) {
 		t.Parallel()
 		path, _ := closedLedger(t)
+		if f, err := os.OpenFile(path, os.O_RDWR, 0); err != nil {
+			t.Fatal(err)
+		} else if s, err := surveyFile(f); err != nil {
+			t.Fatal(err)
+		} else {
+			s.freelist = noFreelist // as after a kill
+			s.txid++
+			if err := errors.Join(writeHeader(f, s.header), f.Close()); err != nil {
+				t.Fatal(err)
+			}
+		}
 		alone := free(t, path)
 		s, written := settled(t, path)
 		if !written || s.freelist != s.pages-1 {

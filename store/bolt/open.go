@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -59,13 +60,22 @@ func Open(o Options) (*Ledger, error) {
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
 	}
-	l, err := open(o, f)
+	l, unread, err := open(o, f)
+	if err == nil {
+		if err = l.recallIDs(cmp.Or(o.tableLen, idTableLen), cmp.Or(o.runLen, idRunLen)); err != nil {
+			l.recent.stop()
+			err = errors.Join(err, l.at.Load().db.Close())
+		}
+	}
+	if err != nil && unread {
+		o.surveyFirst = math.MaxInt // reading all of it tells what is wrong
+		return Open(o)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("ledger %s: %w", o.Path, err)
 	}
-	if err := l.recallIDs(cmp.Or(o.tableLen, idTableLen), cmp.Or(o.runLen, idRunLen)); err != nil {
-		l.recent.stop()
-		return nil, fmt.Errorf("ledger %s: %w", o.Path, errors.Join(err, l.at.Load().db.Close()))
+	if unread {
+		l.later.Go(l.surveyLater)
 	}
 	if o.Init {
 		noteMade(o)
@@ -217,56 +227,61 @@ func openBolt(f *os.File, o Options) (*bbolt.DB, error) {
 	return db, err
 }
 
-// open takes over f, whatever comes of it.
-func open(o Options, f *os.File) (*Ledger, error) {
-	s, err := surveyFile(f)
+// open takes over f, whatever comes of it. What is unread is to be read later.
+func open(o Options, f *os.File) (l *Ledger, unread bool, err error) {
 	_, notSuspect := os.Stat(suspect(o.Path))
-	if err == nil && notSuspect != nil && s.usable(o) { // a suspect file is copied before anything is written to it
+	var s survey
+	if notSuspect != nil {
+		s, unread = peekFile(f, o)
+	}
+	if unread {
+		err = rewriteHeader(f, s.header)
+	} else if s, err = surveyFile(f); err == nil && notSuspect != nil && s.usable(o) { // a suspect file is copied before anything is written to it
 		err = settleFile(f, &s)
 	}
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, unread, errors.Join(err, f.Close())
 	}
 	if s.lostCommit {
 		o.Log.Error("the ledger's newest header is damaged: the last commit may be missing; vendors' retries and a reconcile run bring back what it held", "path", o.Path)
 	}
-	l, err := start(o, f)
+	l, err = start(o, f)
 	if old, ok := errors.AsType[*oldLayoutError](err); ok && (o.Migrate || old.version == schema) {
 		if f, err = upgraded(o, old.version); err != nil {
-			return nil, err
+			return nil, unread, err
 		}
 		if l, err = start(o, f); err == nil {
 			l.oldHeads = true
 		}
 	}
 	if err != nil {
-		return l, err
+		return nil, unread, err
 	}
 	l.oldHeads = l.oldHeads || s.oldHeads
 	if !l.clean {
 		o.Log.Info("the ledger was not closed cleanly; all that was acknowledged is in it", "path", o.Path)
 	}
 	if notSuspect != nil {
-		return l, nil
+		return l, unread, nil
 	}
 	// Where a write or a sync failed, pages may be in the page cache but not on
 	// disk. A copy is written anew from the first page to the last.
 	at := l.at.Load()
-	o.Log.Info("a commit of the ledger failed before; it is copied", "path", o.Path, "bytes", at.info.Size())
+	o.Log.Info("the ledger failed before; it is copied", "path", o.Path, "bytes", at.info.Size())
 	next, err := at.copyTo(o, o.Path+".copy", o.Path)
 	if err = errors.Join(err, at.db.Close()); err != nil {
 		if next != nil {
 			_ = next.Close()
 		}
-		return nil, err
+		return nil, false, err
 	}
 	if err := os.Remove(suspect(o.Path)); err != nil {
-		return nil, errors.Join(err, next.Close())
+		return nil, false, errors.Join(err, next.Close())
 	}
 	if l, err = start(o, next); err == nil {
 		l.oldHeads = s.oldHeads
 	}
-	return l, err
+	return l, false, err
 }
 
 // usable reports whether a file has today's layout and no keys but those given,

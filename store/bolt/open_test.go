@@ -186,7 +186,7 @@ func TestOpen(t *testing.T) {
 		if now, _ := os.Stat(path); os.SameFile(clean, now) || now.Mode().Perm() != 0o600 {
 			t.Fatal("the file was not copied")
 		}
-		if !strings.Contains(log.String(), "a commit of the ledger failed before") {
+		if !strings.Contains(log.String(), "the ledger failed before") {
 			t.Fatalf("the log says nothing of it: %s", log.String())
 		}
 		if left, _ := filepath.Glob(path + ".*"); len(left) > 0 {

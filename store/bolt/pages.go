@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"os"
@@ -76,29 +77,46 @@ type survey struct {
 	lostCommit bool
 	meta       map[string][]byte // records of the meta bucket, unchecked
 	oldHeads   bool              // some heads have their keys of layout 3 still
+	buckets    int               // of the root
 }
 
 // surveyFile reads the structure of the file.
-func surveyFile(f *os.File) (s survey, err error) {
+func surveyFile(f *os.File) (survey, error) {
+	h, lost, err := surveyHeaders(f)
+	if err != nil {
+		return survey{}, err
+	}
+	s, err := surveyTree(walker{f: f, h: h})
+	s.lostCommit = lost
+	return s, err
+}
+
+// surveyHeaders gives the newer sound header of a file that has all its pages.
+func surveyHeaders(f *os.File) (h header, lost bool, err error) {
 	info, err := f.Stat()
 	if err != nil {
-		return s, err
+		return h, false, err
 	}
 	if info.Size() == 0 {
-		return s, corruptFile("it is empty")
+		return h, false, corruptFile("it is empty")
 	}
-	if s.header, s.lostCommit, err = readHeaders(f, info.Size()); err != nil {
-		return s, err
+	if h, lost, err = readHeaders(f, info.Size()); err != nil {
+		return h, lost, err
 	}
-	if need := int64(s.pages) * s.pageSize; s.pages > 1<<40 || info.Size() < need {
-		return s, corruptFile(fmt.Sprintf("it is truncated (%d bytes of at least %d)", info.Size(), need))
+	if need := int64(h.pages) * h.pageSize; h.pages > 1<<40 || info.Size() < need {
+		return h, lost, corruptFile(fmt.Sprintf("it is truncated (%d bytes of at least %d)", info.Size(), need))
 	}
-	w := walker{f: f, h: s.header, visited: make([]uint64, s.pages/64+1), meta: map[string][]byte{}}
-	if err := w.bucket(s.root, 0); err != nil {
-		return s, corruptFile(err.Error())
+	return h, lost, nil
+}
+
+// surveyTree reads the pages of a file's tree.
+func surveyTree(w walker) (survey, error) {
+	w.visited, w.meta = make([]uint64, w.h.pages/64+1), map[string][]byte{}
+	err := w.bucket(w.h.root, 0)
+	if err != nil {
+		err = corruptFile(err.Error())
 	}
-	s.used, s.meta, s.oldHeads = w.visited, w.meta, w.oldHead
-	return s, nil
+	return survey{header: w.h, used: w.visited, meta: w.meta, oldHeads: w.oldHead, buckets: w.buckets}, err
 }
 
 func readHeaders(f *os.File, size int64) (h header, lost bool, err error) {
@@ -138,11 +156,17 @@ func readHeaders(f *os.File, size int64) (h header, lost bool, err error) {
 type walker struct {
 	f       *os.File
 	h       header
-	visited []uint64 // bits by page
+	visited []uint64 // bits by page; nil: nobody asks
 	bufs    [][]byte // one per depth, so that a page's keys outlive the pages below it
 	runs    [readRuns]run
 	next    int               // of runs, to be another one
 	meta    map[string][]byte // records of the meta bucket; nil: nobody asks
+	buckets int               // of the root that were met
+	only    string            // the one bucket that is read; "": all
+	from    []byte            // keys before it are passed by, as far as pages hold no others
+	most    int               // leaves to read before errEnough; 0: all
+	leaves  int               // that were read
+	at      []byte            // the key to go on from after errEnough
 	within  string            // the bucket of the root that is being read
 	oldHead bool              // there is a head under its key of layout 3
 }
@@ -215,7 +239,10 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 	case overflow > maxOverflow || id+overflow >= w.h.pages:
 		return nil, fmt.Errorf("page %d is longer than the file", id)
 	}
-	for p := id; p <= id+overflow; p++ {
+	if flags := le16(buf[8:]); flags == leafPage {
+		w.leaves++
+	}
+	for p := id; p <= id+overflow && w.visited != nil; p++ {
 		if w.visited[p/64]&(1<<(p%64)) != 0 {
 			return nil, fmt.Errorf("page %d is used twice", p)
 		}
@@ -233,6 +260,9 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 	return full, nil
 }
 
+// errEnough is that a walker has read as much as it was to.
+var errEnough = errors.New("enough pages were read")
+
 // bucket checks a bucket that has pages of its own.
 func (w *walker) bucket(root uint64, depth int) error {
 	return w.tree(root, depth, nil, nil)
@@ -241,6 +271,10 @@ func (w *walker) bucket(root uint64, depth int) error {
 // tree checks a page and those below it. Its keys are at least low and less
 // than high; nil is no bound.
 func (w *walker) tree(id uint64, depth int, low, high []byte) error {
+	if w.most > 0 && w.leaves >= w.most {
+		w.at = bytes.Clone(low)
+		return errEnough
+	}
 	page, err := w.page(id, depth)
 	if err != nil {
 		return err
@@ -308,9 +342,15 @@ func (w *walker) elements(page []byte, name pageName, depth int, low, high []byt
 		}
 		at := pageHeaderLen + i*elementLen
 		switch {
+		case flags == branchPage && w.from != nil && below != nil && bytes.Compare(below, w.from) <= 0:
+			// it was read before
 		case flags == branchPage:
 			err = w.tree(le64(page[at+8:]), depth+1, key, below)
 		case le32(page[at:]) == bucketElement:
+			w.buckets++
+			if w.only != "" && string(key) != w.only {
+				break
+			}
 			w.within = string(key)
 			err = w.subBucket(value, name, depth)
 			w.within = ""
