@@ -175,6 +175,8 @@ func Load(path string, env Env) (*Settings, diag.Problems) {
 			p.Message, p.Hint = "there is no such file", "name the settings with --config FILE"
 		case errors.Is(err, fs.ErrPermission):
 			p.Message, p.Hint = "this user may not read the file", "run as the user of the service, or change the file's owner"
+		case errors.Is(err, syscall.EISDIR):
+			p.Message, p.Hint = "this is a folder", "name the file in it: --config "+filepath.Join(path, "config.yaml")
 		}
 		return nil, diag.Problems{p}
 	}
@@ -228,6 +230,7 @@ func Read(name string, text []byte, env Env) (*Settings, diag.Problems) {
 	}
 	problems = append(problems, s.check(root)...)
 	problems = append(problems, s.checkEdge(root, env)...)
+	problems = append(problems, inTheClear(s.Sources, s.Connectors)...)
 	problems = append(problems, s.Tracing.check(root.Get("tracing"), env)...)
 	problems = append(problems, s.Reconcile.check(root, s.Sources, s.Connectors)...)
 	problems.Sort()

@@ -269,6 +269,9 @@ func TestLoad(t *testing.T) {
 	if _, ps := config.Load(path, config.System()); !ps.Has(diag.Error) || !strings.Contains(ps.Error(), "no such file") {
 		t.Errorf("a missing file: %v", ps)
 	}
+	if _, ps := config.Load(dir, config.System()); !ps.Has(diag.Error) || !strings.Contains(ps.Error(), "this is a folder") || !strings.Contains(ps[0].Hint, path) {
+		t.Errorf("a folder: %v", ps)
+	}
 	write := func(text string, mode os.FileMode) diag.Problems {
 		t.Helper()
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
@@ -297,9 +300,28 @@ func TestLoad(t *testing.T) {
 	if ps := write(short, 0o644); len(ps) != 0 {
 		t.Errorf("references in one line for everyone: %v", ps)
 	}
+	for _, none := range []string{"[none]", "[]", "\n    - none", `""`, "[null]"} {
+		if ps := write("data_dir: x\nprivacy:\n  encryption_keys: "+none+"\n", 0o644); strings.Contains(fmt.Sprint(ps), "every user") {
+			t.Errorf("no secret, written %q: %v", none, ps)
+		}
+	}
 	for _, one := range []string{`"${PATH}"`, `'${HOME}'`} {
 		if ps := write(strings.Replace(short, one, "hunter2", 1), 0o644); len(ps) != 1 || strings.Contains(ps.Error(), "hunter2") {
 			t.Errorf("a secret in place of %s: %v", one, ps)
+		}
+	}
+}
+
+func TestTokensInTheClear(t *testing.T) {
+	t.Parallel()
+	for address, warned := range map[string]bool{
+		"http://crm.example.com/hubspot": true, "http://93.184.216.34:80": true,
+		"https://crm.example.com": false, "http://127.0.0.1:9900/hubspot": false, "http://sandbox:9900/hubspot": false,
+		"http://10.0.0.7/hubspot": false, "http://[::1]:9900": false,
+	} {
+		_, ps := config.Read("config.yaml", []byte("data_dir: x\nconnectors:\n  hubspot:\n    type: hubspot\n    base_url: "+address+"\n"), env())
+		if got := strings.Contains(fmt.Sprint(ps), "can be read on its way"); got != warned || ps.Has(diag.Error) {
+			t.Errorf("%s: %v", address, ps)
 		}
 	}
 }

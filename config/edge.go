@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net"
+	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -189,4 +190,27 @@ func Reach(admin string) string {
 		return net.JoinHostPort("127.0.0.1", port)
 	}
 	return admin
+}
+
+// inTheClear warns of addresses to which tokens and customers' data would go for
+// everyone on the way to read. A host without a domain, or with a private
+// address, is near, as a sandbox is.
+func inTheClear(of ...[]Block) (ps diag.Problems) {
+	for _, b := range slices.Concat(of...) {
+		n := b.Node.Get("base_url")
+		if n == nil {
+			continue
+		}
+		u, err := url.Parse(n.Value)
+		if err != nil || u.Scheme != "http" || !strings.Contains(u.Hostname(), ".") {
+			continue
+		}
+		if ip, err := netip.ParseAddr(u.Hostname()); err == nil && (ip.IsPrivate() || ip.IsLoopback()) {
+			continue
+		}
+		p := n.Problem("what is sent there can be read on its way, the token as well", "write it with https://")
+		p.Severity = diag.Warning
+		ps = append(ps, p)
+	}
+	return ps
 }

@@ -224,7 +224,7 @@ func secretLines(text []byte) map[int]bool {
 		case strings.TrimSpace(content) == "" || content[0] == '#':
 			continue
 		case within >= 0 && (indent > within || indent == within && content[0] == '-'):
-			if !references.MatchString(strings.TrimLeft(content, "- ")) {
+			if tells(strings.TrimLeft(content, "- ")) {
 				found[i+1] = true
 			}
 			continue
@@ -247,9 +247,19 @@ func secretLines(text []byte) map[int]bool {
 				continue
 			}
 		}
-		if value := strings.TrimSpace(m[2]); strings.Trim(value, "|>-+0123456789 ") != "" && !references.MatchString(value) {
+		if value := strings.TrimSpace(m[2]); strings.Trim(value, "|>-+0123456789 ") != "" && tells(value) {
 			found[i+1] = true
 		}
 	}
 	return found
+}
+
+// tells reports whether a value where a secret belongs may be one: not if it
+// only refers to one, or says that there is none.
+func tells(value string) bool {
+	switch strings.Trim(value, "[]{}\"' \t\r") {
+	case "", "none", "null", "~":
+		return false
+	}
+	return !references.MatchString(value)
 }

@@ -85,6 +85,14 @@ func Open(o Options) (*Ledger, error) {
 	return l, nil
 }
 
+// errNoFile is a store.ErrNotFound, of the ledger itself.
+var errNoFile error = noFileError{}
+
+type noFileError struct{}
+
+func (noFileError) Error() string { return "there is no such file" }
+func (noFileError) Unwrap() error { return store.ErrNotFound }
+
 // errSwapped is that another process put a new file in place of the one that
 // was waited for.
 var errSwapped = fmt.Errorf("%w (it was replaced just now)", store.ErrLocked)
@@ -99,7 +107,7 @@ func openFile(o Options) (*os.File, error) {
 			}
 			return create(o)
 		}
-		return nil, fmt.Errorf("there is no such file (%w); check data_dir", store.ErrNotFound)
+		return nil, fmt.Errorf("%w; check data_dir", errNoFile)
 	}
 	if err != nil {
 		return nil, err

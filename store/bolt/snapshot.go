@@ -78,7 +78,7 @@ func InspectSums(ctx context.Context, path string, progress func(done, total int
 func inspect(ctx context.Context, path string, progress func(done, total int), keys []Key, closed bool) (_ []store.Damage, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no such file: %w", store.ErrNotFound)
+		return nil, errNoFile
 	}
 	if err != nil {
 		return nil, err
