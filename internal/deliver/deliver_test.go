@@ -81,6 +81,14 @@ func setup(t *testing.T, c connectors.Connector, text string) deliver.Setup {
 	}
 }
 
+// daemonsPolicy goes on with the policy of a daemon in place of one that soon
+// gives up.
+func (b *bench) daemonsPolicy(text string) {
+	s := setup(b.t, b.crm, text)
+	s.Policy = deliver.Policy{}
+	b.d.Reload(s)
+}
+
 func (b *bench) run(text string) { b.runWith(setup(b.t, b.crm, text)) }
 
 func (b *bench) runWith(s deliver.Setup) {
