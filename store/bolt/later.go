@@ -30,8 +30,9 @@ func cleanRecord(todaysHeads bool) []byte {
 	return rec
 }
 
-// peekFile reads what a start needs of a file that may be read later; false if
-// it is to be read first.
+// peekFile reads what a start needs of a file that may be read later: also all
+// pages that lead to others, a hundredth of the file, or bbolt could go round in
+// circles before anybody finds out. False is that it is to be read first.
 func peekFile(f *os.File, o Options) (s survey, later bool) {
 	info, err := f.Stat()
 	if err != nil || info.Size() < int64(cmp.Or(o.surveyFirst, surveyFirst)) {
@@ -41,7 +42,7 @@ func peekFile(f *os.File, o Options) (s survey, later bool) {
 	if err != nil || lost {
 		return s, false
 	}
-	if s, err = surveyTree(walker{f: f, h: h, only: metaBucket.name}); err != nil || s.buckets != len(buckets) {
+	if s, err = surveyTree(&walker{f: f, h: h, whole: metaBucket.name, split: true}); err != nil || s.buckets != len(buckets) {
 		return s, false
 	}
 	clean := s.meta[string(cleanKey)]

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	crand "crypto/rand"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -251,6 +252,32 @@ func TestReadLater(t *testing.T) {
 		unsound(t, path, "calls itself another")
 		if _, err := openLater(t, path); !errors.Is(err, store.ErrCorrupt) || !strings.Contains(err.Error(), "calls itself another") {
 			t.Errorf("the next start: want ErrCorrupt, got %v", err)
+		}
+	})
+
+	t.Run("a tree that leads back to itself is refused at the start", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		path := filepath.Join(dir, "ledger.db")
+		l := openIn(t, dir)
+		for n := range 50 {
+			if err := l.PutMark(t.Context(), fmt.Sprint("mark", n), bytes.Repeat([]byte("m"), 1000)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		root := uint64(0)
+		err := l.read(t.Context(), func(x *txn) error {
+			root = uint64(x.bucket(marksBucket).Root())
+			return nil
+		})
+		if err = errors.Join(err, l.Close()); err != nil {
+			t.Fatal(err)
+		}
+		edit(t, path, func(b []byte) {
+			binary.LittleEndian.PutUint64(b[4096*root+pageHeaderLen+elementLen+8:], root) // in place of its second page
+		})
+		if _, err := openLater(t, path); !errors.Is(err, store.ErrCorrupt) {
+			t.Errorf("want ErrCorrupt, got %v", err)
 		}
 	})
 

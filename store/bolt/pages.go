@@ -6,8 +6,13 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
+	"math/bits"
 	"os"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 )
 
 // bbolt trusts its file: a damaged or truncated one makes it panic, at times in
@@ -32,7 +37,9 @@ const (
 
 	bucketElement = 0x01
 
-	maxDepth    = 64      // of pages below a bucket
+	maxDepth    = 64 // of pages below a bucket
+	splitDepth  = 2  // of the pages below the first one of a bucket
+	mostWalkers = 4
 	maxOverflow = 1 << 21 // pages: 8 GB at 4 KB
 )
 
@@ -86,7 +93,9 @@ func surveyFile(f *os.File) (survey, error) {
 	if err != nil {
 		return survey{}, err
 	}
-	s, err := surveyTree(walker{f: f, h: h})
+	stop := readFirst(f, int64(h.pages)*h.pageSize)
+	defer stop()
+	s, err := surveyTree(&walker{f: f, h: h, split: true})
 	s.lostCommit = lost
 	return s, err
 }
@@ -110,13 +119,62 @@ func surveyHeaders(f *os.File) (h header, lost bool, err error) {
 }
 
 // surveyTree reads the pages of a file's tree.
-func surveyTree(w walker) (survey, error) {
+func surveyTree(w *walker) (survey, error) {
 	w.visited, w.meta = make([]uint64, w.h.pages/64+1), map[string][]byte{}
 	err := w.bucket(w.h.root, 0)
+	if err == nil {
+		err = w.share()
+	}
 	if err != nil {
 		err = corruptFile(err.Error())
 	}
 	return survey{header: w.h, used: w.visited, meta: w.meta, oldHeads: w.oldHead, buckets: w.buckets}, err
+}
+
+// subtree is a page, with those below it, that a walker left to others.
+type subtree struct {
+	id        uint64
+	low, high []byte
+	within    string
+	bottom    int
+}
+
+// share has what the walker left read by several walkers at the same time, and
+// adds what they saw to what it saw itself.
+func (w *walker) share() error {
+	var others sync.WaitGroup
+	var next atomic.Int64
+	walkers := make([]*walker, min(runtime.GOMAXPROCS(0), mostWalkers, len(w.left)))
+	errs := make([]error, len(walkers))
+	for i := range walkers {
+		walkers[i] = &walker{f: w.f, h: w.h, visited: make([]uint64, len(w.visited)), meta: map[string][]byte{}}
+		others.Go(func() {
+			for errs[i] == nil {
+				n := next.Add(1) - 1
+				if n >= int64(len(w.left)) {
+					return
+				}
+				s := w.left[n]
+				walkers[i].within, walkers[i].bottom = s.within, s.bottom
+				errs[i] = walkers[i].tree(s.id, splitDepth, s.low, s.high)
+			}
+		})
+	}
+	others.Wait()
+	for i, o := range walkers {
+		if errs[i] != nil {
+			return errs[i]
+		}
+		for n, pages := range o.visited {
+			if twice := w.visited[n] & pages; twice != 0 {
+				return fmt.Errorf("page %d is used twice", n*64+bits.TrailingZeros64(twice))
+			}
+			w.visited[n] |= pages
+		}
+		maps.Copy(w.meta, o.meta)
+		w.oldHead = w.oldHead || o.oldHead
+	}
+	return nil
 }
 
 func readHeaders(f *os.File, size int64) (h header, lost bool, err error) {
@@ -162,10 +220,14 @@ type walker struct {
 	next    int               // of runs, to be another one
 	meta    map[string][]byte // records of the meta bucket; nil: nobody asks
 	buckets int               // of the root that were met
-	only    string            // the one bucket that is read; "": all
+	whole   string            // the one bucket of which leaves are read; "": of all
+	bottom  int               // the depth at which leaves are not read; 0: they are
 	from    []byte            // keys before it are passed by, as far as pages hold no others
+	split   bool              // what lies below the first pages of buckets is left
+	left    []subtree         // for share
 	most    int               // leaves to read before errEnough; 0: all
 	leaves  int               // that were read
+	pages   int               // as well
 	at      []byte            // the key to go on from after errEnough
 	within  string            // the bucket of the root that is being read
 	oldHead bool              // there is a head under its key of layout 3
@@ -242,11 +304,11 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 	if flags := le16(buf[8:]); flags == leafPage {
 		w.leaves++
 	}
-	for p := id; p <= id+overflow && w.visited != nil; p++ {
-		if w.visited[p/64]&(1<<(p%64)) != 0 {
-			return nil, fmt.Errorf("page %d is used twice", p)
-		}
-		w.visited[p/64] |= 1 << (p % 64)
+	if w.pages++; w.most > 0 && w.pages > 2*(w.most+maxDepth) {
+		return nil, fmt.Errorf("page %d is one of a circle", id)
+	}
+	if err := w.visit(id, id+overflow); err != nil {
+		return nil, err
 	}
 	if overflow == 0 {
 		return buf[:w.h.pageSize], nil
@@ -260,6 +322,23 @@ func (w *walker) page(id uint64, depth int) ([]byte, error) {
 	return full, nil
 }
 
+// visit marks pages, of which each is visited once.
+func (w *walker) visit(first, last uint64) error {
+	if w.visited == nil {
+		return nil
+	}
+	if first < 2 || last >= w.h.pages {
+		return fmt.Errorf("page %d is outside of the file", first)
+	}
+	for p := first; p <= last; p++ {
+		if w.visited[p/64]&(1<<(p%64)) != 0 {
+			return fmt.Errorf("page %d is used twice", p)
+		}
+		w.visited[p/64] |= 1 << (p % 64)
+	}
+	return nil
+}
+
 // errEnough is that a walker has read as much as it was to.
 var errEnough = errors.New("enough pages were read")
 
@@ -268,12 +347,33 @@ func (w *walker) bucket(root uint64, depth int) error {
 	return w.tree(root, depth, nil, nil)
 }
 
+// leafDepth is at what depth the leaves of a bucket lie: all at the same.
+func (w *walker) leafDepth(root uint64, depth int) (int, error) {
+	head := make([]byte, pageHeaderLen+elementLen)
+	for id := root; depth < maxDepth; depth++ {
+		if id >= w.h.pages {
+			return 0, fmt.Errorf("page %d is outside of the file", id)
+		}
+		if err := w.readAt(head, int64(id)*w.h.pageSize); err != nil {
+			return 0, fmt.Errorf("page %d cannot be read: %v", id, err)
+		}
+		if le16(head[8:]) != branchPage {
+			return depth, nil
+		}
+		id = le64(head[pageHeaderLen+8:])
+	}
+	return 0, fmt.Errorf("page %d lies too deep", root)
+}
+
 // tree checks a page and those below it. Its keys are at least low and less
 // than high; nil is no bound.
 func (w *walker) tree(id uint64, depth int, low, high []byte) error {
 	if w.most > 0 && w.leaves >= w.most {
 		w.at = bytes.Clone(low)
 		return errEnough
+	}
+	if w.bottom > 0 && depth == w.bottom {
+		return w.visit(id, id)
 	}
 	page, err := w.page(id, depth)
 	if err != nil {
@@ -344,13 +444,12 @@ func (w *walker) elements(page []byte, name pageName, depth int, low, high []byt
 		switch {
 		case flags == branchPage && w.from != nil && below != nil && bytes.Compare(below, w.from) <= 0:
 			// it was read before
+		case flags == branchPage && w.split && depth+1 == splitDepth:
+			w.left = append(w.left, subtree{le64(page[at+8:]), bytes.Clone(key), bytes.Clone(below), w.within, w.bottom})
 		case flags == branchPage:
 			err = w.tree(le64(page[at+8:]), depth+1, key, below)
 		case le32(page[at:]) == bucketElement:
 			w.buckets++
-			if w.only != "" && string(key) != w.only {
-				break
-			}
 			w.within = string(key)
 			err = w.subBucket(value, name, depth)
 			w.within = ""
@@ -388,6 +487,13 @@ func (w *walker) subBucket(value []byte, name pageName, depth int) error {
 	if root := le64(value); root != 0 {
 		if len(value) > bucketHeadLen {
 			return fmt.Errorf("a bucket in page %s is too long", name)
+		}
+		if w.whole != "" && w.within != w.whole {
+			var err error
+			if w.bottom, err = w.leafDepth(root, depth+1); err != nil {
+				return err
+			}
+			defer func() { w.bottom = 0 }()
 		}
 		return w.bucket(root, depth+1)
 	}

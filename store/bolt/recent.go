@@ -176,9 +176,9 @@ func (r *recentIDs) drop(numbers []int32) {
 	}
 }
 
-// stop waits for what runs beside the committing goroutine.
+// stop waits for what runs beside the committing goroutine. r may be nil.
 func (r *recentIDs) stop() {
-	if r.old != nil {
+	if r != nil && r.old != nil {
 		<-r.old.sorted
 	}
 }
