@@ -18,6 +18,7 @@ const (
 	surveyAfter = 3 * time.Second // the start
 	surveyPages = 1024            // at once
 	surveyRest  = 9               // times as long as that took
+	surveyYield = 60              // the same, where something was committed meanwhile
 )
 
 // cleanRecord says that a file was closed cleanly, and whether all heads have
@@ -57,7 +58,7 @@ func peekFile(f *os.File, o Options) (s survey, later bool) {
 // transaction of its own: one for all would keep free pages from being used for
 // as long as it takes. It leaves most of the time to others.
 func (l *Ledger) surveyLater() {
-	began, rest := time.Now(), cmp.Or(l.options.surveyAfter, surveyAfter)
+	began, commits, rest := time.Now(), l.commits.Load(), cmp.Or(l.options.surveyAfter, surveyAfter)
 	for _, b := range buckets {
 		for from, more := []byte(nil), true; more; {
 			select {
@@ -74,6 +75,9 @@ func (l *Ledger) surveyLater() {
 				return // it is closed, or can be used no more
 			}
 			rest = surveyRest * time.Since(partBegan)
+			if now := l.commits.Load(); now != commits {
+				rest, commits = surveyYield*time.Since(partBegan), now
+			}
 		}
 	}
 	l.log.Info("the ledger was read after it was opened, as it had been closed cleanly: its structure is sound", "path", l.path, "took", time.Since(began).Round(time.Millisecond))
