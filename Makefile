@@ -89,7 +89,7 @@ crash: ## kill it at every named point, and ROUNDS (200) times between a write a
 	CRASH=$(or $(ROUNDS),200) $(GO) test -run 'TestCrash$$' -count=1 -v -parallel 8 -timeout 30m ./cmd/crmsyncd
 
 faults: ## break its disk in every way (full, failing, hanging, read-only, damaged), its memory, clocks and names: nothing lost; root, strace and mount for most
-	FAULTS=1 $(GO) test -run TestDamage -count=1 -v -timeout 10m ./store/bolt
+	ulimit -v 16000000; FAULTS=1 $(GO) test -run 'TestDamage|TestReadLater' -count=1 -v -timeout 10m ./store/bolt
 	FAULTS=1 $(GO) test -run TestReserve -count=1 -v -timeout 5m ./internal/app
 	FAULTS=1 $(GO) test -run 'TestFaultyDisk|TestFaultyMachine|TestNames|TestDamagedLedger' -count=1 -v -timeout 15m ./cmd/crmsyncd
 
