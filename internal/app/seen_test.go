@@ -12,7 +12,6 @@ import (
 	"github.com/crmsyncd/crmsyncd/event"
 	"github.com/crmsyncd/crmsyncd/store"
 	"github.com/crmsyncd/crmsyncd/store/bolt"
-	"github.com/crmsyncd/crmsyncd/store/storetest"
 )
 
 // TestLastWebhooks holds that a start reads few events to know when each source
@@ -43,15 +42,14 @@ func TestLastWebhooks(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer l.Close()
-			err = storetest.Fill(t.Context(), l, len(test.events), func(i int) store.Event {
-				source := "a"
+			for i, origin := range test.events { // one after the other: their order counts
+				e := store.Event{Source: "a", Vendor: "telli", Lane: "l", Origin: origin, ReceivedAt: began.Add(time.Duration(i) * time.Second), DeliveryID: fmt.Sprint(i)}
 				if i == 0 {
-					source = "b"
+					e.Source = "b"
 				}
-				return store.Event{Source: source, Vendor: "telli", Lane: "l", Origin: test.events[i], ReceivedAt: began.Add(time.Duration(i) * time.Second), DeliveryID: fmt.Sprint(i)}
-			})
-			if err != nil {
-				t.Fatal(err)
+				if _, err := l.Append(t.Context(), e); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := l.PutMark(t.Context(), lastMark, []byte(test.noted)); err != nil {
 				t.Fatal(err)
