@@ -34,6 +34,8 @@ type Setup struct {
 	// values are compared as they are.
 	Fit    func(object connectors.Object, field string, v connectors.Value) connectors.Value
 	Policy Policy
+
+	generation int // how many there were before
 }
 
 // Planner says what rules want; *mapping.Rules is one.
@@ -166,9 +168,10 @@ func (d *Deliverer) WakeAll() {
 func (d *Deliverer) Reload(s Setup) {
 	s.Policy = s.Policy.withDefaults()
 	d.mu.Lock()
+	s.generation = d.setup.generation + 1
 	d.setup = s
 	for _, t := range d.targets {
-		t.resume()
+		t.resume(s.generation)
 	}
 	d.start()
 	d.mu.Unlock()

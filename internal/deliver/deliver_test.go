@@ -324,6 +324,21 @@ func TestDeliver(t *testing.T) {
 		b.d.WakeAll()
 		b.settled(time.Second)
 	})
+	story(t, "what fails with settings that were replaced meanwhile parks nothing", func(t *testing.T, b *bench) {
+		b.halt(true)
+		s := setup(t, b.crm, rules)
+		to := s.Connectors["crm"]
+		to.Connector = &revokedCRM{b.crm}
+		s.Connectors["crm"] = to
+		b.runWith(s)
+		b.call("1", 0)
+		time.Sleep(2 * time.Second)
+		b.d.Reload(setup(t, b.crm, rules))
+		b.settled(5 * time.Second)
+		if c := b.d.Conditions()["crm"]; c.State != "ok" {
+			t.Errorf("condition %+v, want ok", c)
+		}
+	})
 	story(t, "two contacts with one number become one record, not two", func(t *testing.T, b *bench) {
 		same := func(e *event.Event) { e.Contact.Phone = "+493000" }
 		b.call("1", 0, same)
@@ -513,4 +528,12 @@ rules:
 			b.halt(false)
 		})
 	})
+}
+
+// revokedCRM takes its time to refuse a token.
+type revokedCRM struct{ *crm }
+
+func (c *revokedCRM) Write(context.Context, []connectors.Change) ([]connectors.Result, error) {
+	time.Sleep(3 * time.Second)
+	return nil, &connectors.Error{Kind: connectors.Auth, Account: true, Message: "401"}
 }

@@ -44,6 +44,7 @@ type target struct {
 	lastNew     time.Time
 	pausedUntil time.Time
 	parked      bool
+	generation  int // of the setup that it was last resumed by
 	reason      string
 	kind        connectors.Kind           // of the failure that reason tells of
 	failures    int                       // account-wide failures in a row
@@ -101,9 +102,9 @@ func (t *target) poke() {
 }
 
 // resume ends a pause: the settings may have mended its cause.
-func (t *target) resume() {
+func (t *target) resume(generation int) {
 	t.mu.Lock()
-	t.pausedUntil, t.parked, t.reason = time.Time{}, false, ""
+	t.pausedUntil, t.parked, t.reason, t.generation = time.Time{}, false, "", generation
 	t.mu.Unlock()
 	t.poke()
 }
@@ -361,6 +362,8 @@ func (t *target) fared(w *wave) {
 		if t.trickle *= 2; t.trickle >= flowing {
 			t.trickle = 0
 		}
+	case w.setup.generation < t.generation:
+		// Settings that were replaced meanwhile failed: those in force are tried.
 	case tooFast(e) && w.succeeded && t.failures < bursts:
 		// The account works. What it wants to be waited for, its limiter waits.
 		t.failures++
