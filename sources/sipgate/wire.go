@@ -45,7 +45,7 @@ func (s *Source) delivery(doc sources.Value, now time.Time, p *sources.Parsed) {
 		}
 	}
 	p.Event.Type, c.Status = event.CallEnded, event.Completed
-	if p.Event.OccurredAt = c.EndedAt; c.EndedAt.IsZero() {
+	if p.Event.OccurredAt = c.EndedAt; c.EndedAt.Before(c.StartedAt) { // unknown, or wrong
 		p.Event.OccurredAt = c.StartedAt
 	}
 	p.ContentKey = "sipgate:call:" + short(c.ID) + ":ended"

@@ -207,7 +207,7 @@ func FuzzParse(f *testing.F) {
 		if p.Problem != "" && p.ContentKey != "" {
 			t.Error("a problem and a content key")
 		}
-		if o := p.Event.OccurredAt; !o.IsZero() && (o.Before(at.Add(-401*24*time.Hour)) || o.After(at.Add(25*time.Hour))) {
+		if o := p.Event.OccurredAt; !o.IsZero() && (o.Year() < 2009 || o.After(at.Add(25*time.Hour))) {
 			t.Errorf("an event of %v would freeze its contact", o)
 		}
 		if p.Event.Type == event.CallEnded && p.Problem == "" && p.ContentKey == "" {
