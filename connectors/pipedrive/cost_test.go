@@ -217,6 +217,7 @@ func TestLostRepliesLeaveOneRecord(t *testing.T) {
 				d.fault(map[string]any{"lost_reply": true, "method": "POST", "rate": 0.5})
 				at := time.Now().Add(-time.Hour)
 				var open []connectors.Change
+				var last *connectors.Error
 				for n := range each {
 					name := fmt.Sprintf("%s %d", object, n)
 					c := connectors.Change{Object: object, Fields: fields{}}
@@ -240,8 +241,9 @@ func TestLostRepliesLeaveOneRecord(t *testing.T) {
 				}
 				for round := 0; len(open) > 0; round++ {
 					if round > 60 {
-						t.Fatalf("%d are still open", len(open))
+						t.Fatalf("%d are still open: %v", len(open), last)
 					}
+					time.Sleep(time.Duration(round) * time.Millisecond) // this machine may be out of ports
 					var left []connectors.Change
 					for n, r := range d.write(open...) {
 						if r.Err == nil {
@@ -251,7 +253,7 @@ func TestLostRepliesLeaveOneRecord(t *testing.T) {
 							t.Fatalf("got %v", r.Err)
 						}
 						c := open[n]
-						c.Attempted = at
+						c.Attempted, last = at, r.Err
 						left = append(left, c)
 					}
 					open = left
