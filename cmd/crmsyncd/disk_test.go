@@ -12,6 +12,9 @@ import (
 	"time"
 )
 
+// hanging keeps a system call from beginning until its tracer ends.
+const hanging = "delay_enter=600000000"
+
 // TestFaultyDisk tries every way in which a disk fails on a real daemon. It
 // needs FAULTS=1 and, for most of it, root, mount, prlimit and strace: what
 // cannot be done on a machine is skipped with the reason.
@@ -137,7 +140,7 @@ func TestFaultyDisk(t *testing.T) {
 		s := newStruck(t)
 		s.up()
 		s.accepts(3)
-		end := s.strace("fdatasync", "delay_enter=3000000")
+		end := s.strace("fdatasync", hanging)
 		began := time.Now()
 		s.refuses(1)
 		if took := time.Since(began); took > 5*time.Second {
@@ -155,14 +158,14 @@ func TestFaultyDisk(t *testing.T) {
 		s.whole()
 	})
 
-	t.Run("a sync that takes 30 seconds is answered 503 all the while, the watchdog is not fed, and then it goes on", func(t *testing.T) {
+	t.Run("a sync that takes longer than 30 seconds is answered 503 all the while, the watchdog is not fed, and then it goes on", func(t *testing.T) {
 		t.Parallel()
 		s := newStruck(t)
 		fed := s.watched(8 * time.Second)
 		s.up()
 		s.accepts(3)
 		fed(true)
-		end := s.strace("fdatasync", "delay_enter=30000000")
+		end := s.strace("fdatasync", hanging)
 		first := s.sent + 1
 		for began := time.Now(); time.Since(began) < 21*time.Second; { // each takes five
 			s.refuses(1)
@@ -182,7 +185,7 @@ func TestFaultyDisk(t *testing.T) {
 		s := newStruck(t)
 		s.up()
 		s.accepts(3)
-		end := s.strace("fdatasync", "delay_enter=600000000")
+		end := s.strace("fdatasync", hanging)
 		s.refuses(1)
 		began := time.Now()
 		if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
