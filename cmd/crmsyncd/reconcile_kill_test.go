@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -45,7 +46,17 @@ func TestKillWhileReconcileRuns(t *testing.T) {
 	t.Parallel()
 	const contacts = 120
 	sb := sandbox.New(sandbox.Options{Unlimited: true})
-	srv := httptest.NewServer(sb)
+	// After half of the contacts telli answers no more until the daemon was killed:
+	// the run cannot be over before.
+	var gets atomic.Int64
+	var killed atomic.Bool
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.Contains(r.URL.Path, "/get-contact/") && gets.Add(1) > contacts/2 && !killed.Load() {
+			<-r.Context().Done()
+			return
+		}
+		sb.ServeHTTP(w, r)
+	}))
 	defer srv.Close()
 	p := &process{t: t, dir: t.TempDir()}
 	listen, private := address(t), "unix:"+filepath.Join(p.dir, "admin.sock")
@@ -134,6 +145,7 @@ func TestKillWhileReconcileRuns(t *testing.T) {
 		t.Fatal(err, report.Found[:min(1, len(report.Found))])
 	}
 	_ = p.end(syscall.SIGKILL)
+	killed.Store(true)
 	p.start()
 	if _, err := readyAt(private); err != nil {
 		t.Fatal(err)
