@@ -33,7 +33,7 @@ func scriptConsent(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ctx, cancel := context.WithTimeout(context.Background(), scriptPatience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self, "auth", f.Arg(0), "--no-browser", "--listen", "127.0.0.1:0", "--timeout", "30s")
+	cmd := exec.CommandContext(ctx, self, "auth", f.Arg(0), "--no-browser", "--listen", "127.0.0.1:0", "--timeout", scriptPatience.String())
 	cmd.Dir, cmd.Env = ts.MkAbs("."), append(os.Environ(), "CRMSYNCD_TEST_RUN=1", "SANDBOX="+ts.Getenv("SANDBOX"))
 	in, err := cmd.StdinPipe()
 	ts.Check(err)

@@ -101,7 +101,7 @@ func TestCtrlCEndsAQuestion(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = program.Close()
-			late := time.AfterFunc(20*time.Second, func() { _ = cmd.Process.Kill() })
+			late := time.AfterFunc(scriptPatience, func() { _ = cmd.Process.Kill() })
 			defer late.Stop()
 
 			var seen bytes.Buffer

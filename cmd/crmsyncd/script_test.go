@@ -93,6 +93,8 @@ func setUpScript(env *testscript.Env) error {
 	env.Setenv("SECRET", testSecret)
 	env.Setenv("HOME", env.WorkDir)
 	env.Setenv("NO_COLOR", "1")
+	// One hour for the whole story: what is sent again in it is the same.
+	env.Setenv("HOUR", time.Now().Truncate(time.Hour).Format(time.RFC3339))
 	if err := writeConfig(env.WorkDir, "127.0.0.1:0", "unix:./admin.sock", sb.URL); err != nil {
 		return err
 	}
@@ -130,7 +132,9 @@ connectors:
 	return nil
 }
 
-const scriptPatience = time.Minute
+// scriptPatience is longer than the longest pause of a connector whose CRM is
+// back, a minute, and than that after which a certificate is ordered again.
+const scriptPatience = 3 * time.Minute
 
 // poll repeats try until it gives no error, and reports the last one.
 func poll(try func() error) (err error) {
@@ -150,8 +154,9 @@ func scriptReady(ts *testscript.TestScript, neg bool, args []string) {
 
 // readyAt waits until the daemon is ready and returns where it takes webhooks.
 func readyAt(address string) (listen string, err error) {
+	client := admin.NewClient(address) // one, as each keeps a connection
 	return listen, poll(func() error {
-		s, err := admin.NewClient(address).Status(context.Background())
+		s, err := client.Status(context.Background())
 		if err == nil && !s.Ready {
 			err = errors.New(s.NotReady)
 		}
@@ -168,8 +173,9 @@ func scriptSettled(ts *testscript.TestScript, neg bool, args []string) {
 
 // settledAt waits until the daemon has that many events and none waits.
 func settledAt(address string, events uint64) error {
+	client := admin.NewClient(address)
 	return poll(func() error {
-		s, err := admin.NewClient(address).Status(context.Background())
+		s, err := client.Status(context.Background())
 		if err != nil {
 			return err
 		}
@@ -206,7 +212,9 @@ func scriptHook(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(f.Parse(args))
 	src, err := telliSource(*secret)
 	ts.Check(err)
-	at := time.Now().Truncate(time.Hour).Add(time.Duration(*minute-60) * time.Minute)
+	hour, err := time.Parse(time.RFC3339, ts.Getenv("HOUR"))
+	ts.Check(err)
+	at := hour.Add(time.Duration(*minute-60) * time.Minute)
 	body, err := src.(sources.Sampler).Sample(*sample, *n, at)
 	ts.Check(err)
 	if *file != "" {
@@ -324,8 +332,9 @@ func scriptStatus(ts *testscript.TestScript, neg bool, args []string) {
 	if !want {
 		args = args[1:]
 	}
+	client := admin.NewClient(ts.Getenv("ADMIN"))
 	ts.Check(poll(func() error {
-		s, err := admin.NewClient(ts.Getenv("ADMIN")).Status(context.Background())
+		s, err := client.Status(context.Background())
 		if err != nil {
 			return err
 		}
