@@ -33,7 +33,7 @@ func open(t *testing.T, o Options) *Recorder {
 // closed sends what waits; the collector must be quick.
 func closed(t *testing.T, r *Recorder) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	r.Close(ctx)
 }
@@ -163,14 +163,14 @@ func TestADeadCollectorHoldsNobodyUp(t *testing.T) {
 	for range n {
 		r.Did("plan", "", "", began, traceOf(1))
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took >= exportTime { // as for a full queue to be sent
 		t.Errorf("recording %d spans took %s", n, took)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
 	began = time.Now()
 	r.Close(ctx)
-	if took := time.Since(began); took > 3*time.Second {
+	if took := time.Since(began); took >= exportTime { // as for the request that is under way
 		t.Errorf("the end took %s, and was given 100 ms", took)
 	}
 	if got, lost := r.Count(); got != 0 || lost != n {
