@@ -19,15 +19,21 @@ import (
 	"github.com/crmsyncd/crmsyncd/sources"
 )
 
-// crashPointPatience is how long a point may take to be reached.
-const crashPointPatience = 8 * time.Second
+// A point must be reached once, however long that takes here; whether it is reached
+// again is tried for a while.
+const (
+	crashPointPatience = 2 * time.Minute
+	crashAgainPatience = 8 * time.Second
+)
 
 // crashed is a daemon that dies at one point.
 type crashed struct {
 	*soak
 	run string // name:n
-	hit bool   // the point was reached
-	got tally
+	// patience is for the point to be reached.
+	patience time.Duration
+	hit      bool // the point was reached
+	got      tally
 }
 
 func newCrashed(t *testing.T, bin, run string) *crashed {
@@ -38,7 +44,10 @@ func newCrashed(t *testing.T, bin, run string) *crashed {
 	if strings.HasPrefix(run, "expire.") {
 		o.more = "retention: {done: 1h, unmatched: 1h, discarded: 1h, dead: 1h, quarantined: 1h}\n"
 	}
-	c := &crashed{soak: newSoak(t, 1, o), run: run}
+	c := &crashed{soak: newSoak(t, 1, o), run: run, patience: crashAgainPatience}
+	if strings.HasSuffix(run, ":1") {
+		c.patience = crashPointPatience
+	}
 	c.meet(8)
 	t.Cleanup(func() {
 		if c.p.cmd != nil {
@@ -82,7 +91,7 @@ func (c *crashed) traffic() { c.during(nil) }
 func (c *crashed) during(act func(context.Context) error) {
 	c.arm(c.run)
 	c.start()
-	ctx, cancel := context.WithTimeout(c.t.Context(), crashPointPatience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), c.patience)
 	defer cancel()
 	sending := c.sending(ctx, 1)
 	if act != nil {
@@ -128,7 +137,7 @@ func (c *crashed) some() {
 func (c *crashed) begins(more ...string) {
 	c.arm(c.run, more...)
 	c.start()
-	ctx, cancel := context.WithTimeout(c.t.Context(), crashPointPatience)
+	ctx, cancel := context.WithTimeout(c.t.Context(), c.patience)
 	defer cancel()
 	if c.hit = c.dies(ctx); !c.hit {
 		c.stop(syscall.SIGKILL)
