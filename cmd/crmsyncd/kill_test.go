@@ -118,7 +118,7 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	var acked atomic.Int64
 	begin := time.Now().Add(-24 * time.Hour).Truncate(time.Hour)
@@ -203,12 +203,18 @@ func once(t *testing.T, crm string, calls []sandbox.Record, id, at string, want 
 	}
 }
 
+// addresses are those that tests were given: each is given once.
+var addresses sync.Map
+
 // address is a free address that stays free over restarts: it is below the
-// range from which the kernel takes ports for others.
+// range from which the kernel takes ports for others, and no other test gets it.
 func address(t *testing.T) string {
 	t.Helper()
 	for range 100 {
 		a := fmt.Sprintf("127.0.0.1:%d", 10000+rand.IntN(20000))
+		if _, given := addresses.LoadOrStore(a, true); given {
+			continue
+		}
 		if l, err := net.Listen("tcp", a); err == nil {
 			l.Close()
 			return a
