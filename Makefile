@@ -41,7 +41,7 @@ demo: ## see it work: sample calls arrive in two CRMs; Ctrl-C ends
 	$(GO) run ./cmd/crmsyncd demo $(ARGS)
 
 test: ## all tests
-	$(GO) test ./...
+	$(GO) test -timeout 30m ./...
 
 race: ## all tests with the race detector
 	CGO_ENABLED=1 $(GO) test -race -timeout 40m ./...
@@ -75,14 +75,14 @@ month: ## a month of lost webhooks, people at work and outages, for MONTH (5000)
 	COMPARED=$(COMPARED) $(GO) test -run 'TestTenThousandCompared$$' -count=1 -v -timeout 60m ./internal/app
 
 page-test: ## the dashboard in a real browser, with scripts and without: what is dead is tried again, until it is delivered; chromium and chromium-driver
-	PAGES=1 $(GO) test -run 'TestPagesInABrowser$$' -count=1 -v -timeout 5m ./cmd/crmsyncd
+	PAGES=1 $(GO) test -run 'TestPagesInABrowser$$' -count=1 -v -timeout 15m ./cmd/crmsyncd
 
 alerts: ## the alert rules and the dashboard against the metrics of a real daemon; promtool (Debian's prometheus) reads the queries
 	command -v promtool
-	$(GO) test -run 'TestMetrics$$' -count=1 -timeout 5m ./cmd/crmsyncd
+	$(GO) test -run 'TestMetrics$$' -count=1 -timeout 15m ./cmd/crmsyncd
 
 day: build ## a day's DAY (10000) events as fast as it goes, a reload in each hour: memory, open files and goroutines do not grow
-	DAY=$(DAY) BIN=$(CURDIR)/bin/crmsyncd $(GO) test -run TestADayWithoutGrowth -count=1 -v -timeout 10m ./cmd/crmsyncd
+	DAY=$(DAY) BIN=$(CURDIR)/bin/crmsyncd $(GO) test -run TestADayWithoutGrowth -count=1 -v -timeout 30m ./cmd/crmsyncd
 
 crash: ## kill it at every named point, and ROUNDS (200) times between a write and its answer, in every CRM: one record each
 	CRASHPOINTS=all $(GO) test -run TestCrashPoints -count=1 -v -parallel 6 -timeout 30m ./cmd/crmsyncd
@@ -103,16 +103,16 @@ netns: ## a daemon, its CRMs and its senders in network namespaces, between them
 	NETNS=$(NETNS) $(GO) test -run 'TestNetworks$$' -count=1 -v -timeout 20m ./cmd/crmsyncd
 
 edge-test: ## nginx, Caddy and Traefik with the settings of examples/edge before a daemon; skipped where one is not installed
-	EDGE=1 $(GO) test -run TestProxies -count=1 -v -timeout 5m ./cmd/crmsyncd
+	EDGE=1 $(GO) test -run TestProxies -count=1 -v -timeout 15m ./cmd/crmsyncd
 
 trace-test: ## the binary with OpenTelemetry against a collector: spans, redaction, a collector that is dead
 	$(GO) vet -tags otel ./internal/trace/... ./internal/app ./cmd/crmsyncd
-	$(GO) test -tags otel -count=1 -timeout 5m ./internal/trace
-	$(GO) test -tags otel -run 'TestSpans|TestADeadCollector|TestTrac' -count=1 -timeout 5m ./cmd/crmsyncd
+	$(GO) test -tags otel -count=1 -timeout 15m ./internal/trace
+	$(GO) test -tags otel -run 'TestSpans|TestADeadCollector|TestTrac' -count=1 -timeout 15m ./cmd/crmsyncd
 
 acme-test: ## certificates from Let's Encrypt's own test server, pebble
 	$(GO) build -modfile=internal/tools/pebble.mod -o bin/pebble github.com/letsencrypt/pebble/v2/cmd/pebble
-	PEBBLE='$(CURDIR)/bin/pebble' $(GO) test -run TestACME -count=1 -v -timeout 5m ./cmd/crmsyncd
+	PEBBLE='$(CURDIR)/bin/pebble' $(GO) test -run TestACME -count=1 -v -timeout 15m ./cmd/crmsyncd
 
 fidelity: ## the vendors' own Node.js clients against the sandbox, the editors' language server against the schemas; npm fetches them
 	$(GO) test -tags fidelity -run TestTheVendorsOwnClients -count=1 -v -timeout 20m ./internal/fidelity

@@ -22,7 +22,7 @@ const (
 	daySenders = 16
 	dayPeople  = 96                     // further contacts each hour
 	dayCalm    = 300 * time.Millisecond // after an hour's events, before it is measured
-	dayMost    = 8 * time.Minute        // for the whole day, on a busy machine
+	dayMost    = 25 * time.Minute       // for the whole day, on a busy machine
 )
 
 // The ledger keeps the ids of the newest events in memory (docs/decisions, 0006):
