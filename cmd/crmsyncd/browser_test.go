@@ -153,7 +153,11 @@ func (b *browser) click(xpath string) {
 
 func (b *browser) write(xpath, text string) {
 	b.t.Helper()
-	b.do("POST", b.find(xpath)+"/value", map[string]string{"text": text}, nil)
+	if err := poll(func() error { // as for click
+		return b.try("POST", b.find(xpath)+"/value", map[string]string{"text": text}, nil)
+	}); err != nil {
+		b.t.Fatalf("write into %s: %v", xpath, err)
+	}
 }
 
 // text is what the page says.
