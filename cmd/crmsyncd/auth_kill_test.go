@@ -37,7 +37,7 @@ func TestKillWhileATokenIsRenewed(t *testing.T) {
 		t.Fatal(err)
 	}
 	granted := strings.NewReplacer("access_token: pat-eu1-secret-token", "client_id: app, client_secret: hunter2", "access_token: pat-secret-token", "client_id: app, client_secret: hunter2").Replace(string(text))
-	if err := os.WriteFile(path, []byte(granted), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(granted+slowDisk), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p.start()

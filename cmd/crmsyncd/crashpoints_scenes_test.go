@@ -37,12 +37,12 @@ type crashed struct {
 }
 
 func newCrashed(t *testing.T, bin, run string) *crashed {
-	o := soakOptions{bin: bin, quick: true, rest: 40 * time.Millisecond, lag: 100 * time.Millisecond}
+	o := soakOptions{bin: bin, quick: true, rest: 40 * time.Millisecond, lag: 100 * time.Millisecond, more: slowDisk}
 	if strings.HasPrefix(run, "oauth.") {
 		o.hubspot = "client_id: app, client_secret: hunter2"
 	}
 	if strings.HasPrefix(run, "expire.") {
-		o.more = "retention: {done: 1h, unmatched: 1h, discarded: 1h, dead: 1h, quarantined: 1h}\n"
+		o.more += "retention: {done: 1h, unmatched: 1h, discarded: 1h, dead: 1h, quarantined: 1h}\n"
 	}
 	c := &crashed{soak: newSoak(t, 1, o), run: run, patience: crashAgainPatience}
 	if strings.HasSuffix(run, ":1") {

@@ -61,7 +61,7 @@ sources:
   agents: {type: sipgate, allow_from: [127.0.0.2], token: a-token-of-32-characters-01234567}
 connectors:
   zap: {type: webhook, url: "http://127.0.0.1:1/x", unsigned: true, allow_private: true}
-`
+` + slowDisk
 	if err := os.WriteFile(filepath.Join(dir, "config.yaml"), []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}

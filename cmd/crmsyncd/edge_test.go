@@ -65,7 +65,7 @@ func atEdge(t *testing.T, dir, private, more string) *process {
 	path := filepath.Join(dir, "config.yaml")
 	text, err := os.ReadFile(path)
 	if err == nil {
-		err = os.WriteFile(path, append(text, more...), 0o600)
+		err = os.WriteFile(path, append(text, slowDisk+more...), 0o600)
 	}
 	if err != nil {
 		t.Fatal(err)

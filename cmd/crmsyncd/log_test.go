@@ -101,6 +101,7 @@ func TestBlockedStandardError(t *testing.T) {
 	if err := writeConfig(p.dir, listen, "unix:"+socket, crm.URL); err != nil {
 		t.Fatal(err)
 	}
+	takesItsTime(t, p.dir)
 	p.cmd = p.command("serve")
 	p.cmd.Stderr = w
 	if err := p.cmd.Start(); err != nil {

@@ -68,6 +68,7 @@ func TestMetrics(t *testing.T) {
 	if err := writeConfig(p.dir, listen, "unix:"+socket, crm.URL); err != nil {
 		t.Fatal(err)
 	}
+	takesItsTime(t, p.dir)
 	p.start()
 	defer func() { _ = p.cmd.Process.Kill() }()
 	if _, err := readyAt("unix:" + socket); err != nil {

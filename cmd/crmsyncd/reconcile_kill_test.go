@@ -27,7 +27,7 @@ sources:
   telli: {type: telli, signing_secret: "%s", api_key: key, base_url: %s/telli, requests_per_second: 40}
 connectors:
   hubspot: {type: hubspot, access_token: x, base_url: %s/hubspot, requests_per_10s: 100000}
-`
+` + slowDisk
 
 const reconcileKillMapping = `version: 1
 rules:

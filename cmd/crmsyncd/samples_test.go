@@ -92,7 +92,7 @@ func TestSamples(t *testing.T) {
 func listed(t *testing.T, vendor, file string, bodies [][]byte) string {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "config.yaml")
-	settings := "listen: 127.0.0.1:0\nadmin: unix:./a.sock\ndata_dir: .\ndefaults: {country: DE}\nsources:" + sampleSources
+	settings := "listen: 127.0.0.1:0\nadmin: unix:./a.sock\ndata_dir: .\ndefaults: {country: DE}\n" + slowDisk + "sources:" + sampleSources
 	for name, text := range map[string]string{"config.yaml": settings, "mapping.yaml": "version: 1\nrules: []\n"} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)

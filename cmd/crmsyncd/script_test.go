@@ -98,7 +98,37 @@ func setUpScript(env *testscript.Env) error {
 	if err := writeConfig(env.WorkDir, "127.0.0.1:0", "unix:./admin.sock", sb.URL); err != nil {
 		return err
 	}
+	files, err := filepath.Glob(filepath.Join(env.WorkDir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err == nil && bytes.Contains(text, []byte("\nlisten: ")) || bytes.HasPrefix(text, []byte("listen: ")) {
+			err = os.WriteFile(f, append(text, slowDisk...), 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
+}
+
+// slowDisk are settings with which a webhook is taken where the disk stands still for
+// longer than vendors wait.
+const slowDisk = "limits: {store_time: 1m}\n"
+
+// takesItsTime gives the settings in a folder slowDisk.
+func takesItsTime(t *testing.T, dir string) {
+	t.Helper()
+	path := filepath.Join(dir, "config.yaml")
+	text, err := os.ReadFile(path)
+	if err == nil {
+		err = os.WriteFile(path, append(text, slowDisk...), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // writeConfig writes config.yaml and the example's mapping.yaml, where a test

@@ -59,7 +59,7 @@ sources:
   telli: {type: telli, signing_secret: "%s"}
 connectors:
   webhook: {type: webhook, url: %s/x, unsigned: true, allow_private: ["true"], requests_per_second: %d}
-`, listen, private, testSecret, receiver.URL, perSecond), "mapping.yaml": roadMapping["webhook"]} {
+`+slowDisk, listen, private, testSecret, receiver.URL, perSecond), "mapping.yaml": roadMapping["webhook"]} {
 		if err := os.WriteFile(filepath.Join(p.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
