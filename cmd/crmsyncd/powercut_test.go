@@ -103,7 +103,7 @@ func cuts(t *testing.T, bin string, seed uint64, rounds int, tell func(string, .
 
 // up waits until the daemon is ready, or has ended.
 func (s *soak) up() bool {
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(soakPatience); time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
 		select {
 		case err := <-s.exited:
 			s.exited <- err

@@ -120,7 +120,7 @@ func (o *occurrence) read(body []byte) error {
 // acknowledge posts until the daemon says 200, through kills and stops, and
 // holds it to one event for one occurrence.
 func (s *soak) acknowledge(o *occurrence, body []byte, id string) {
-	for end := time.Now().Add(time.Minute); s.life.Err() == nil; time.Sleep(10 * time.Millisecond) {
+	for end := time.Now().Add(soakPatience); s.life.Err() == nil; time.Sleep(10 * time.Millisecond) {
 		ctx, cancel := context.WithTimeout(s.life, 10*time.Second)
 		answer, status, err := sender{source: s.src}.post(ctx, "http://"+s.listen+"/hooks/telli", body, id)
 		cancel()
@@ -132,7 +132,7 @@ func (s *soak) acknowledge(o *occurrence, body []byte, id string) {
 			s.o.tell("%s at %v: answered %d %s", o.kind, o.at, status, answer)
 			return
 		case time.Now().After(end):
-			s.o.tell("%s at %v: not acknowledged within a minute: %v %d %s", o.kind, o.at, err, status, answer)
+			s.o.tell("%s at %v: not acknowledged within %v: %v %d %s", o.kind, o.at, soakPatience, err, status, answer)
 			return
 		}
 	}
