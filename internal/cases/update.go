@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 )
@@ -28,15 +30,18 @@ func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
 			changed = append(changed, o)
 		}
 	}
+	if len(changed) == 0 {
+		return f.text, 0, nil
+	}
+	if err := f.otherBreaks(); err != nil {
+		return nil, 0, err
+	}
 	slices.SortFunc(changed, func(a, b Outcome) int { return b.Case.Pos.Line - a.Case.Pos.Line }) // so that places before stay right
 	for _, o := range changed {
 		var err error
 		if lines, err = f.rewrite(lines, o); err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", o.Case.Pos, err)
 		}
-	}
-	if len(changed) == 0 {
-		return f.text, 0, nil
 	}
 	text = strings.Join(lines, "\n")
 	if open {
@@ -46,6 +51,18 @@ func (f *File) Update(outcomes []Outcome) ([]byte, int, error) {
 		return nil, 0, fmt.Errorf("what came out cannot be written into the file so that it can be read again: %w", problems.Err())
 	}
 	return []byte(text), len(changed), nil
+}
+
+// otherBreaks refuses a file with line breaks that only YAML counts as such:
+// what it says to stand in a line stands in another.
+func (f *File) otherBreaks() error {
+	text := strings.ReplaceAll(string(f.text), "\r\n", "\n")
+	at := strings.IndexAny(text, "\r\u0085\u2028\u2029")
+	if at < 0 {
+		return nil
+	}
+	r, _ := utf8.DecodeRuneInString(text[at:])
+	return fmt.Errorf("%s:%d: the line holds %U, at which lines end to YAML and to no editor, so the file cannot be rewritten; take it out, or write it as %s in double quotes", f.Name, 1+strings.Count(text[:at], "\n"), r, strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
 }
 
 // ending is how the last line of a text ends; a text without lines says \n.

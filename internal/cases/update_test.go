@@ -205,6 +205,18 @@ func TestAnyTextCanBeExpected(t *testing.T) {
 	}
 }
 
+// TestUpdateRefusesLinesThatOnlyYAMLEnds: by its count it would rewrite others.
+func TestUpdateRefusesLinesThatOnlyYAMLEnds(t *testing.T) {
+	t.Parallel()
+	for shown, end := range map[string]string{"U+000D": "\r", "U+0085": "\u0085", "U+2028": "\u2028", "U+2029": "\u2029"} {
+		text := "cases:\r\n  - name: w\r\n    source: telli\n    payload: '{\"a\":\"" + end + "\"}'\n    expect: nothing\n  - name: x\n    source: telli\n    sample: z\n"
+		f, outcomes, _ := try(t, text, aCall())
+		if got, n, err := f.Update(outcomes); err == nil || n != 0 || !strings.Contains(err.Error(), "mapping_test.yaml:4: the line holds "+shown) {
+			t.Errorf("%s: wrote %d, %v:\n%q", shown, n, err, got)
+		}
+	}
+}
+
 // TestUpdateWritesNothingOfACaseThatCannotBeTried: it is no case that expects nothing.
 func TestUpdateWritesNothingOfACaseThatCannotBeTried(t *testing.T) {
 	t.Parallel()
