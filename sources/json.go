@@ -341,8 +341,8 @@ func (s *seen) add(key node) {
 	}
 }
 
-// folded puts the key into r.fold without regard to case: two keys are alike
-// if encoding/json would take both for the same field.
+// folded puts the key into r.fold without regard to case, and without NUL, as it
+// is read: two keys are alike if encoding/json would take both for the same field.
 func (r *reader) folded(n node) {
 	key := r.text[n.key:n.keyEnd]
 	if n.keyEscaped {
@@ -354,7 +354,9 @@ func (r *reader) folded(n node) {
 			if c >= 'A' && c <= 'Z' {
 				c += 'a' - 'A'
 			}
-			r.fold = append(r.fold, c)
+			if c != 0 {
+				r.fold = append(r.fold, c)
+			}
 			i++
 			continue
 		}

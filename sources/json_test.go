@@ -29,6 +29,7 @@ func TestCheckJSON(t *testing.T) {
 		{"the same key escaped", `{"status":1,"st\u0061tus":2}`, "ambiguous: a key occurs twice in one object, at byte 13"},
 		{"the same key in another case", `{"status":1,"StatuS":2}`, "ambiguous: a key occurs twice in one object, at byte 13"},
 		{"a long s", `{"status":1,"ſtatus":2}`, "ambiguous: a key occurs twice in one object, at byte 13"},
+		{"the same key but for a NUL, which is not read", `{"status":1,"\u0000status":2}`, "ambiguous: a key occurs twice in one object, at byte 13"},
 		{"a dotted capital I is another letter", `{"i":1,"İ":2}`, ""},
 		{"a thousand keys", many(1000, func(i int) string { return "k" + strconv.Itoa(i) }), ""},
 		{"a duplicate among a thousand keys", many(1000, func(i int) string { return "k" + strconv.Itoa(i%999) }), "ambiguous: a key occurs twice in one object, at byte 8893"},
