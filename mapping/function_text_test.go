@@ -24,12 +24,11 @@ func TestPlainLeavesOutScripts(t *testing.T) {
 }
 
 func TestPlainTakesNoLongerForManyStyles(t *testing.T) {
-	t.Parallel()
-	began := time.Now()
+	began := computed(t) // not parallel: what others compute would count
 	if got := plainText(strings.Repeat("<STYLE></style>", MaxText/15)); got != "" {
 		t.Errorf("there are %d characters left", len(got))
 	}
-	if took := time.Since(began); took > 10*time.Second {
+	if took := computed(t) - began; took > 10*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

