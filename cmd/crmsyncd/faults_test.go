@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -40,16 +41,17 @@ type struck struct {
 	stderr  io.Writer // in place of said; may be nil
 	env     []string  // of the daemon, beside the test's own
 	cmd     *exec.Cmd
-	exited  chan int // the exit code, once
-	sent    int      // webhooks; their numbers begin at 1
-	size    int      // of padding in each, in bytes
-	erased  int      // events that were erased
+	exited  chan int      // the exit code, once
+	sent    int           // webhooks; their numbers begin at 1
+	waits   time.Duration // for each answer
+	size    int           // of padding in each, in bytes
+	erased  int           // events that were erased
 	acked   map[int]bool
 }
 
 func newStruck(t *testing.T) *struck {
 	t.Helper()
-	s := &struck{t: t, dir: t.TempDir(), sb: sandbox.New(sandbox.Options{Unlimited: true}), acked: map[int]bool{}, begin: time.Now().Add(-20 * time.Hour).Truncate(time.Second)}
+	s := &struck{t: t, dir: t.TempDir(), sb: sandbox.New(sandbox.Options{Unlimited: true}), waits: scriptPatience, acked: map[int]bool{}, begin: time.Now().Add(-20 * time.Hour).Truncate(time.Second)}
 	crm := httptest.NewServer(s.sb)
 	t.Cleanup(crm.Close)
 	s.crm = crm.URL
@@ -173,13 +175,14 @@ func (s *struck) post(n int) (status int, header http.Header, answer string) {
 		body = fmt.Appendf(body[:bytes.LastIndexByte(body, '}')], `,"pad":"%s"}`, hex.EncodeToString(noise))
 	}
 	u := &url.URL{Scheme: "http", Host: s.listen, Path: "/hooks/telli"}
-	ctx, cancel := context.WithTimeout(s.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), s.waits)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, u.String(), bytes.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	req.Header.Set("Content-Type", "application/json")
+	req.Header["Idempotency-Key"] = nil // it is not sent: a connection that ends as it is used is replaced
 	if err := s.src.(sources.Signer).Sign(&sources.Request{URL: u, Header: req.Header, Body: body}, fmt.Sprint("msg_", n), time.Now()); err != nil {
 		s.t.Fatal(err)
 	}
@@ -203,29 +206,50 @@ func (s *struck) send() (status int, header http.Header) {
 	return status, header
 }
 
-// accepts sends webhooks that must be acknowledged.
+// accepts sends webhooks that must be acknowledged: at once, unless the machine
+// was so busy that the disk was late.
 func (s *struck) accepts(webhooks int) {
 	s.t.Helper()
 	for range webhooks {
-		if status, _ := s.send(); status != http.StatusOK {
+		status, header := s.send()
+		if late(status, header) {
+			status, _ = s.again(s.sent)
+			s.acked[s.sent] = status == http.StatusOK
+		}
+		if status != http.StatusOK {
 			s.t.Fatalf("webhook %d was answered %d", s.sent, status)
 		}
 	}
 }
 
-// refuses sends webhooks until one is answered 503, at most so many.
-func (s *struck) refuses(most int) {
+// Retry-After of a 503, which tells why.
+const (
+	isLate = "5"
+	isFull = "60"
+)
+
+// late tells of an answer which only says that the disk took its time.
+func late(status int, header http.Header) bool {
+	return status == http.StatusServiceUnavailable && header.Get("Retry-After") == isLate
+}
+
+// again posts webhook n, as its vendor does until the disk is not late any more.
+func (s *struck) again(n int) (status int, answer string) {
+	s.t.Helper()
+	var header http.Header
+	s.until("in time", func() bool { status, header, answer = s.post(n); return !late(status, header) })
+	return status, answer
+}
+
+// refuses sends webhooks until one is answered 503 for a reason, at most so many.
+func (s *struck) refuses(most int, why string) {
 	s.t.Helper()
 	for range most {
-		status, header := s.send()
-		if status == http.StatusServiceUnavailable {
-			if header.Get("Retry-After") == "" {
-				s.t.Errorf("a 503 has no Retry-After")
-			}
+		if status, header := s.send(); status == http.StatusServiceUnavailable && header.Get("Retry-After") == why {
 			return
 		}
 	}
-	s.t.Fatalf("none of %d webhooks was answered 503", most)
+	s.t.Fatalf("none of %d webhooks was answered 503 with Retry-After: %s", most, why)
 }
 
 // breaks sends webhooks until one is not acknowledged, and then checks that the
@@ -237,7 +261,7 @@ func (s *struck) breaks(why string) {
 		if status == http.StatusServiceUnavailable && header.Get("Retry-After") == "" {
 			s.t.Errorf("a 503 has no Retry-After")
 		}
-		if status == 0 || status == http.StatusServiceUnavailable {
+		if (status == 0 || status == http.StatusServiceUnavailable) && !late(status, header) {
 			break
 		}
 		if s.sent > 100 {
@@ -271,7 +295,7 @@ func (s *struck) readyz() (status int, text string) {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", strings.TrimPrefix(s.private, "unix:"))
 	}
-	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: scriptPatience}
 	resp, err := client.Get("http://crmsyncd/readyz")
 	if err != nil {
 		return 0, err.Error()
@@ -288,7 +312,7 @@ func (s *struck) readyz() (status int, text string) {
 func (s *struck) whole() {
 	s.t.Helper()
 	for n := range s.acked {
-		if status, _, answer := s.post(n); status != http.StatusOK || !strings.Contains(answer, "duplicate") {
+		if status, answer := s.again(n); status != http.StatusOK || !strings.Contains(answer, "duplicate") {
 			s.t.Errorf("webhook %d was acknowledged, and now it is answered %d %s", n, status, answer)
 		}
 	}
@@ -406,12 +430,23 @@ func (s *struck) strace(what, how string) (end func()) {
 // fill takes all space that is left but for some bytes.
 func (s *struck) fill(left int64) (free func()) {
 	s.t.Helper()
-	var fs syscall.Statfs_t
-	if err := syscall.Statfs(s.data(), &fs); err != nil {
+	name := filepath.Join(s.data(), "ballast")
+	f, err := os.Create(name)
+	if err != nil {
 		s.t.Fatal(err)
 	}
-	name := filepath.Join(s.data(), "ballast")
-	if err := os.WriteFile(name, make([]byte, int64(fs.Bavail)*int64(fs.Bsize)-left), 0o600); err != nil {
+	defer f.Close()
+	// Until no more goes: the daemon may be writing too.
+	size := int64(0)
+	for page := make([]byte, 64<<10); err == nil; {
+		var n int
+		n, err = f.Write(page)
+		size += int64(n)
+	}
+	if !errors.Is(err, syscall.ENOSPC) {
+		s.t.Fatal(err)
+	}
+	if err := f.Truncate(max(size-left, 0)); err != nil {
 		s.t.Fatal(err)
 	}
 	return func() {
