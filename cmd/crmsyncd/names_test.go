@@ -137,10 +137,10 @@ func TestNames(t *testing.T) {
 				}
 				return err == nil && len(paused) == 2
 			})
-			asked := n.asked.Load()
+			asked, began := n.asked.Load(), time.Now()
 			time.Sleep(2 * time.Second)
-			if more := n.asked.Load() - asked; more > 60 {
-				t.Errorf("it asked %d times in two seconds", more)
+			if more, took := n.asked.Load()-asked, time.Since(began); float64(more) > 30*took.Seconds() {
+				t.Errorf("it asked %d times in %v", more, took)
 			}
 			list, err := client.Deliveries(t.Context(), store.DeliveryFilter{State: store.Waiting})
 			if err != nil || len(list) != 10 {
@@ -171,13 +171,18 @@ func TestNames(t *testing.T) {
 		if err := settledAt(s.private, 3); err != nil {
 			t.Fatal(err)
 		}
-		began := time.Now()
-		s.accepts(1)
-		if err := settledAt(s.private, 4); err != nil {
-			t.Fatal(err)
+		// Each would be held up, where a busy machine is so now and then.
+		quickest := time.Hour
+		for n := uint64(4); n < 14 && quickest > 4*time.Second; n++ {
+			began := time.Now()
+			s.accepts(1)
+			if err := settledAt(s.private, n); err != nil {
+				t.Fatal(err)
+			}
+			quickest = min(quickest, time.Since(began))
 		}
-		if took := time.Since(began); took > 5*time.Second {
-			t.Errorf("a delivery took %v", took)
+		if quickest > 4*time.Second {
+			t.Errorf("a delivery took %v at least", quickest)
 		}
 		s.whole()
 	})

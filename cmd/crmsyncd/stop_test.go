@@ -45,7 +45,7 @@ func TestSecondSignal(t *testing.T) {
 				t.Fatal(err)
 			}
 			s.ends(c.code)
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > 30*time.Second { // a CRM takes a minute
 				t.Errorf("it took %v", took)
 			}
 			if c.says != "" {
