@@ -93,6 +93,7 @@ mapping: mapping.yaml
 defaults: {country: DE, timezone: Europe/Berlin}
 delivery: {backoff_min: 100ms, backoff_max: 200ms, max_attempts: 2, drain: 1s}
 log: {level: debug}
+limits: {store_time: 30s}
 sources:
   telli: {type: telli, signing_secret: "whsec_%s", api_key: zzapikeymark, base_url: %s/telli, requests_per_second: 1000}
   phones: {type: voipgrid, token: zzpathtokenmarkzzpathtokenmark42}

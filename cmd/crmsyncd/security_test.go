@@ -264,7 +264,7 @@ mapping: mapping.yaml
 defaults: {country: DE, timezone: Europe/Berlin}
 delivery: {backoff_min: 100ms, backoff_max: 500ms, drain: 5s}
 log: {level: debug}
-limits: {header_time: 1s, body_time: 1s, connections_per_address: 100}
+limits: {header_time: 5s, body_time: 5s, store_time: 30s, connections_per_address: 100}
 %ssources:
   telli: {type: telli, signing_secret: ["` + testSecret + `", "` + oldSecret + `"]}
   chat: {type: respondio, signing_keys: [respondio-signing-key-0123456789]}
@@ -292,7 +292,7 @@ func prepareAttacked(t *testing.T, settings string) *attacked {
 	t.Cleanup(crm.Close)
 	p := &process{t: t, dir: t.TempDir(), bin: os.Getenv("CRMSYNCD")}
 	a := &attacked{process: p, t: t, sb: sb, crm: crm.URL, listen: address(t), private: address(t), client: &http.Client{
-		Timeout:       20 * time.Second,
+		Timeout:       scriptPatience,
 		Transport:     &http.Transport{MaxConnsPerHost: 32, MaxIdleConnsPerHost: 32},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -436,7 +436,7 @@ func (a *attacked) head(body string) string {
 }
 
 // raw sends bytes and gives the answers' statuses, and whether the daemon
-// closed the connection within ten seconds.
+// closed the connection.
 func (a *attacked) raw(address, text string) (statuses string, closed bool) {
 	a.t.Helper()
 	c, err := net.Dial("tcp", address)
@@ -444,7 +444,7 @@ func (a *attacked) raw(address, text string) (statuses string, closed bool) {
 		a.t.Fatal(err)
 	}
 	defer c.Close()
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(scriptPatience))
 	go func() { _, _ = io.WriteString(c, text) }() // who is refused may be cut off
 	return answersOn(c)
 }
@@ -480,7 +480,7 @@ func (a *attacked) wire(what, text, want string) {
 func (a *attacked) refusesSettings(what string, code int, says string, never ...string) {
 	a.t.Helper()
 	cmd := a.command("serve")
-	ctx, cancel := context.WithTimeout(a.t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(a.t.Context(), scriptPatience)
 	defer cancel()
 	go func() {
 		<-ctx.Done()

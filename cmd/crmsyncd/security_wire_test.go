@@ -39,7 +39,7 @@ func threatsOfTheWire() []threat {
 				t.Fatal(err)
 			}
 			a.gives("beside it", a.signed("{}", newMessageID(), time.Now()), 200, "unknown")
-			_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+			_ = c.SetDeadline(time.Now().Add(scriptPatience))
 			if got, closed := answersOn(c); got != "" || !closed {
 				t.Errorf("answers %q, closed %v", got, closed)
 			}
@@ -71,7 +71,7 @@ func threatsOfTheWire() []threat {
 						}
 					}
 				})
-				_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				_ = c.SetReadDeadline(time.Now().Add(scriptPatience))
 				got, closed := answersOn(c)
 				close(stop)
 				trickle.Wait()
@@ -175,7 +175,7 @@ func threatsOfTheWire() []threat {
 			}
 			a.gives("beside them", a.signed("{}", newMessageID(), time.Now()), 200, "unknown")
 			for _, c := range open {
-				_ = c.SetReadDeadline(time.Now().Add(10 * time.Second))
+				_ = c.SetReadDeadline(time.Now().Add(scriptPatience))
 				if _, err := c.Read(make([]byte, 1)); errors.Is(err, os.ErrDeadlineExceeded) {
 					t.Fatal("a connection that says nothing stays open")
 				}
@@ -214,7 +214,7 @@ func threatsOfTheWire() []threat {
 			a := newAttacked(t, "")
 			const senders, each = 32, 150
 			var mu sync.Mutex
-			kept, slowest := 0, time.Duration(0)
+			kept, late, slowest := 0, 0, time.Duration(0)
 			var all sync.WaitGroup
 			for range senders {
 				all.Go(func() {
@@ -227,6 +227,8 @@ func threatsOfTheWire() []threat {
 						switch {
 						case status == 200:
 							kept++
+						case status == 503 && h.Get("Retry-After") == isLate:
+							late++ // it may be kept all the same
 						case status == 503 && h.Get("Retry-After") != "":
 						default:
 							t.Errorf("answered %d %s", status, body)
@@ -237,11 +239,8 @@ func threatsOfTheWire() []threat {
 			}
 			all.Wait()
 			t.Logf("%d of %d taken, the slowest in %v", kept, senders*each, slowest.Round(time.Millisecond))
-			if got := a.status().Events; got != uint64(kept) {
+			if got := int(a.status().Events); got < kept || got > kept+late {
 				t.Errorf("%d events are kept of %d acknowledged", got, kept)
-			}
-			if slowest > 10*time.Second {
-				t.Errorf("one waited %v", slowest)
 			}
 		}},
 		{id: "T16", what: "uses another method than POST", want: "405 with `Allow: POST`", try: func(t *testing.T, a *attacked) {
@@ -334,7 +333,7 @@ func withTLS(t *testing.T) *attacked {
 }
 
 func (a *attacked) aliveTLS() bool {
-	c := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	c := http.Client{Timeout: scriptPatience, Transport: &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
 	resp, err := c.Get("https://" + a.listen + "/healthz")
 	if err != nil {
 		return false
@@ -351,7 +350,7 @@ func (a *attacked) frames() (c *tls.Conn, frame func(kind, flags byte, stream ui
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(scriptPatience))
 	if _, err := io.WriteString(c, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"); err != nil {
 		a.t.Fatal(err)
 	}
@@ -397,7 +396,7 @@ func (a *attacked) rapidReset(streams int) (sent int) {
 }
 
 // continuations begins a header and never ends it; the daemon is to end the
-// connection within some seconds.
+// connection.
 func (a *attacked) continuations(most int) (closed bool) {
 	c, frame, ended := a.frames()
 	defer c.Close()
@@ -412,7 +411,7 @@ func (a *attacked) continuations(most int) (closed bool) {
 	select {
 	case <-ended:
 		return true
-	case <-time.After(5 * time.Second):
+	case <-time.After(scriptPatience / 2): // before the deadline of c ends it
 		return false
 	}
 }
