@@ -58,6 +58,21 @@ func (s *stage) has(findings []doctor.Finding, id, text string) {
 	s.t.Errorf("there is no %s with %q in %+v", id, text, findings)
 }
 
+// comes looks until a finding is there, for what is away for moments, and gives
+// all that was found with it.
+func (s *stage) comes(look func() []doctor.Finding, id string) (found []doctor.Finding) {
+	s.t.Helper()
+	if err := poll(func() error {
+		if found = look(); !slices.ContainsFunc(found, func(f doctor.Finding) bool { return f.ID == id }) {
+			return fmt.Errorf("there is no %s in %+v", id, found)
+		}
+		return nil
+	}); err != nil {
+		s.t.Error(err)
+	}
+	return found
+}
+
 // TestEveryFindingOfTheDoctor brings each of them about: one that no ailment
 // shows, or that is nowhere any more, fails.
 func TestEveryFindingOfTheDoctor(t *testing.T) {

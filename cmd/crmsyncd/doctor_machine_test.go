@@ -131,6 +131,13 @@ var machineAilments = []ailment{
 				t.Fatal(err)
 			}
 			t.Cleanup(func() { _ = c.Close() })
+			// One that was asked something stays open for a minute.
+			if _, err := io.WriteString(c, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := c.Read(make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		s.has(examined(t, dir), "open-files-used-up", "LimitNOFILE=")
 	}},
