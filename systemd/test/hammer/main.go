@@ -1,5 +1,5 @@
 // Command hammer posts signed webhooks of telli at a steady rate, each over a
-// connection of its own, and fails unless every one is answered 200. It stands
+// connection of its own, some hundred at once at most, and fails unless every one is answered 200. It stands
 // for a vendor while the daemon is restarted, so it does not try again.
 package main
 
@@ -27,6 +27,10 @@ const call = `{"event":"call_ended","call":{"call_id":"hammer-%[1]d","attempt":1
 	`"triggered_at":1772616604302},"contact":{"contact_id":"person-%[1]d","first_name":"Person","last_name":"Number%[1]d","phone_number":"+4930231%05[1]d",` +
 	`"email":"person%[1]d@example.com","status":"reached","call_attempts":1,"created_at":"2026-03-02T08:15:00.000Z"}}`
 
+// atOnce is how many connections are open at most: fewer than a daemon takes from
+// one address, however long they wait for it.
+const atOnce = 256
+
 type tally struct {
 	mu      sync.Mutex
 	ok      int
@@ -48,13 +52,16 @@ func main() {
 		fmt.Fprintln(os.Stderr, "hammer: wants a secret, a rate and at most 20000 webhooks")
 		os.Exit(2)
 	}
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := &http.Client{Timeout: 2 * time.Minute, Transport: &http.Transport{DisableKeepAlives: true}}
 	t := &tally{failed: map[string]int{}}
 	var wg sync.WaitGroup
 	tick := time.NewTicker(time.Second / time.Duration(*rate))
+	room := make(chan struct{}, atOnce)
 	for i := range *n {
 		<-tick.C
+		room <- struct{}{}
 		wg.Go(func() {
+			defer func() { <-room }()
 			began := time.Now()
 			t.add(post(client, *url, key, *from+i, *slow), time.Since(began))
 		})
