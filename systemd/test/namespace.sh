@@ -110,7 +110,7 @@ up)
 		exec unshare --mount --pid --uts --ipc --net --cgroup --fork --kill-child "$self" inner "$d"
 	) >"$d/boot" 2>&1 </dev/null &
 	outer=$!
-	for _ in $(seq 150); do
+	for _ in $(seq 600); do
 		sleep 0.1
 		p=$(cat "/proc/$outer/task/$outer/children" 2>/dev/null || true)
 		p=${p%% *}
@@ -134,7 +134,7 @@ down)
 	p=$(cat "$d/pid" 2>/dev/null || true)
 	if [ -n "$p" ] && [ -d "/proc/$p" ]; then
 		kill -s RTMIN+3 "$p" 2>/dev/null || true # systemd's "halt"
-		for _ in $(seq 100); do
+		for _ in $(seq 300); do
 			[ -d "/proc/$p" ] || break
 			sleep 0.1
 		done

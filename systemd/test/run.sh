@@ -22,10 +22,10 @@ cp "$from"/crmsyncd_0.1.0-1_*.deb "$inside/OLD.deb"
 cp "$from"/crmsyncd_0.2.0-1_*.deb "$inside/NEW.deb"
 cp "$from"/crmsyncd-0.1.0-1.*.rpm "$inside/OLD.rpm"
 cp "$from"/crmsyncd-0.2.0-1.*.rpm "$inside/NEW.rpm"
-timeout --kill-after=10 500 "$here/namespace.sh" exec "$dir" bash /root/story/story.sh
+timeout --kill-after=10 900 "$here/namespace.sh" exec "$dir" bash /root/story/story.sh
 if ! command -v rpm >/dev/null; then
 	echo "the .rpm was not tried: there is no rpm"
 	[ "${REQUIRE:-}" != 1 ]
 	exit
 fi
-timeout --kill-after=10 200 "$here/namespace.sh" exec "$dir" bash /root/story/rpm.sh
+timeout --kill-after=10 300 "$here/namespace.sh" exec "$dir" bash /root/story/rpm.sh

@@ -30,7 +30,7 @@ until_true() { # SECONDS COMMAND...: asks ten times a second
 show() { systemctl show -P "$1" $unit; }
 is() { [ "$(show "$1")" = "$2" ]; }
 has() { grep -qF -- "$2" <<<"$(show "$1")"; }
-count() { { curl -s --max-time 5 "http://127.0.0.1:9900/_/records/hubspot/$1" | grep -o '"links"' || true; } | wc -l; }
+count() { { curl -s --max-time 30 "http://127.0.0.1:9900/_/records/hubspot/$1" | grep -o '"links"' || true; } | wc -l; }
 calls_are() { [ "$(count calls)" = "$1" ]; }
 ids_once() { # no call is in the CRM twice
 	curl -s "http://127.0.0.1:9900/_/records/hubspot/calls" | grep -o '"telli_call_id": *"[^"]*"' | sort | uniq -d
@@ -52,9 +52,10 @@ step "edit two files, start, ready"
 sed -i 's|^  hubspot:|&\n    base_url: http://127.0.0.1:9900/hubspot|; s|^  airtable:|&\n    base_url: http://127.0.0.1:9900/airtable|; s|appYOURBASE000000|appCrmsyncdDemo00|' /etc/crmsyncd/config.yaml
 printf '%s\n' "TELLI_SIGNING_SECRET=$secret" HUBSPOT_TOKEN=x AIRTABLE_TOKEN=x >/etc/crmsyncd/secrets.env
 cp /usr/bin/crmsyncd /run/sandbox # outlives the package
+echo 'limits: {store_time: 30s}' >>/etc/crmsyncd/config.yaml # hammer does not come again if the disk is late
 mount -o remount,exec /run 2>/dev/null || true
 systemd-run --quiet --unit=sandbox /run/sandbox sandbox --unlimited --search-delay 0s --listen 127.0.0.1:9900
-until_true 10 curl -sf --max-time 2 http://127.0.0.1:9900/_/stats
+until_true 60 curl -sf --max-time 2 http://127.0.0.1:9900/_/stats
 systemctl enable --quiet --now $unit || fail "it does not start"
 is ActiveState active || fail "it is not active"
 is Type notify && has StatusText "sources: 1, connectors: 2" || fail "its status is $(show StatusText)"
@@ -66,30 +67,31 @@ pid=$(show MainPID)
 
 step "a signed call arrives in the CRM"
 crmsyncd send --sample call_completed >/dev/null || fail "the webhook was refused"
-until_true 20 calls_are 1
+until_true 60 calls_are 1
 curl -sf http://127.0.0.1:8788/readyz >/dev/null || fail "not ready"
 
 step "idle, it has less than 35 MB of memory"
+rss() { awk '/^VmRSS:/ {print $2}' "/proc/$pid/status"; }
+small() { [ "$(($(rss) * 1024))" -lt 35000000 ]; }
 sleep 3
-rss=$(awk '/^VmRSS:/ {print $2}' "/proc/$pid/status")
 awk '/^(VmRSS|RssAnon|RssFile):/' "/proc/$pid/status"
-echo "idle it has $((rss * 1024 / 1000)) kB; 35000 are allowed"
-[ "$((rss * 1024))" -lt 35000000 ] || fail "it has $rss KiB"
+echo "idle it has $(($(rss) * 1024 / 1000)) kB; 35000 are allowed"
+until_true 60 small
 
 step "reload: a good file is taken, a broken one refused, and the old one stays"
 cp /etc/crmsyncd/mapping.yaml /run/good.yaml
 echo "# a change" >>/etc/crmsyncd/mapping.yaml
 systemctl reload $unit || fail "a good file was refused"
-until_true 10 logged "reloaded"
+until_true 60 logged "reloaded"
 echo "rules: [" >/etc/crmsyncd/mapping.yaml
 ! systemctl reload $unit 2>/dev/null || fail "systemctl reload did not tell that the file is broken"
 is ActiveState active && is MainPID "$pid" || fail "a broken file ended the daemon"
 systemctl kill --kill-whom=main -s HUP $unit
-until_true 10 has StatusText "was refused, the settings before it are in force"
+until_true 60 has StatusText "was refused, the settings before it are in force"
 ./hammer -n 5 -from 1 >/dev/null || fail "the old rules do not work any more"
 cp /run/good.yaml /etc/crmsyncd/mapping.yaml
 systemctl reload $unit
-until_true 20 calls_are 6
+until_true 60 calls_are 6
 
 step "a secret handed over by systemd, also in a reload"
 install -m 600 /dev/null /etc/crmsyncd/hubspot-token
@@ -102,11 +104,13 @@ systemctl restart $unit || fail "it does not start with a credential"
 systemctl reload $unit || fail "it does not reload with a credential"
 
 step "SIGKILL: it comes back by itself, and senders wait meanwhile"
+pid=$(show MainPID)
 systemctl kill --kill-whom=main -s KILL $unit
+until_true 60 eval '[ "$(show MainPID)" != "$pid" ]' # it could still take a connection
 ./hammer -n 5 -from 6 || fail "senders were refused"
-until_true 20 is ActiveState active
+until_true 60 is ActiveState active
 is NRestarts 1 || fail "restarted $(show NRestarts) times"
-until_true 20 calls_are 11
+until_true 60 calls_are 11
 
 step "SIGKILL under 200 webhooks a second: what was acknowledged arrives, what was cut off comes again, and each is there once"
 ./hammer -n 400 -rate 200 -from 20001 >/run/cut 2>&1 &
@@ -124,16 +128,17 @@ until_true 60 calls_are 411
 
 step "the watchdog ends a daemon that hangs"
 mkdir -p /run/systemd/system/$unit.d
-printf '[Service]\nWatchdogSec=4\nRestartSec=1\n' >/run/systemd/system/$unit.d/test.conf
+printf '[Service]\nWatchdogSec=10\nRestartSec=1\n' >/run/systemd/system/$unit.d/test.conf
 systemctl daemon-reload
 systemctl restart $unit
-sleep 6 # longer than the watchdog: it must be fed
+fed=$(show WatchdogTimestampMonotonic)
+until_true 60 eval '[ "$(show WatchdogTimestampMonotonic)" -gt "$((fed + 10000000))" ]' # the watchdog would have ended it by then
 is NRestarts 0 || fail "the watchdog ended a daemon that lives"
 pid=$(show MainPID)
 kill -STOP "$pid"
-until_true 20 logged "Watchdog timeout"
-until_true 20 is NRestarts 1
-until_true 20 is ActiveState active
+until_true 60 logged "Watchdog timeout"
+until_true 60 is NRestarts 1
+until_true 60 is ActiveState active
 [ "$(show MainPID)" != "$pid" ] || fail "the process is still the same"
 rm /run/systemd/system/$unit.d/test.conf
 systemctl daemon-reload
@@ -143,11 +148,11 @@ backups=/var/lib/private/crmsyncd/backups
 crmsyncd ledger verify >/dev/null
 ! systemctl is-enabled --quiet crmsyncd-backup.timer || fail "nobody asked for backups"
 mkdir -p /run/systemd/system/crmsyncd-backup.timer.d
-printf '[Timer]\nOnActiveSec=1\nAccuracySec=100ms\nRandomizedDelaySec=0\n' >/run/systemd/system/crmsyncd-backup.timer.d/test.conf
+printf '[Timer]\nOnCalendar=\nOnActiveSec=1\nAccuracySec=100ms\nRandomizedDelaySec=0\n' >/run/systemd/system/crmsyncd-backup.timer.d/test.conf
 systemctl daemon-reload
 systemctl enable --quiet --now crmsyncd-backup.timer
-until_true 20 eval "ls $backups/crmsyncd-*.db"
-until_true 20 eval '[ "$(systemctl show -P ExecMainStatus crmsyncd-backup.service)$(systemctl show -P ActiveState crmsyncd-backup.service)" = 0inactive ]'
+until_true 60 eval "ls $backups/crmsyncd-*.db"
+until_true 60 eval '[ "$(systemctl show -P ExecMainStatus crmsyncd-backup.service)$(systemctl show -P ActiveState crmsyncd-backup.service)" = 0inactive ]'
 made=$(ls $backups/crmsyncd-*.db)
 crmsyncd ledger verify "$made" >/dev/null || fail "the backup is not sound"
 [ "$(stat -c %a.%U "$made")" = "600.$(stat -c %U /var/lib/private/crmsyncd/ledger.db)" ] || fail "everybody may read the backup: $(stat -c '%a %U' "$made")"
@@ -160,9 +165,10 @@ systemctl daemon-reload
 
 step "stop: what is under way ends well, and the ledger is closed"
 systemctl restart $unit
-./hammer -n 3 -from 11 -slow 3s >/run/slow 2>&1 &
+pid=$(show MainPID)
+./hammer -n 3 -from 11 -slow 8s >/run/slow 2>&1 &
 slow=$!
-sleep 1
+until_true 7 eval '[ "$(ss -tnpH state established "( sport = :8787 )" | grep -c "pid=$pid,")" = 3 ]'
 systemctl stop $unit
 wait $slow || fail "stopping broke a webhook: $(cat /run/slow)"
 is Result success && is ExecMainStatus 0 || fail "it ended with $(show Result), $(show ExecMainStatus)"
@@ -172,9 +178,9 @@ is ActiveState inactive || fail "it runs already"
 ! systemctl start crmsyncd-backup.service 2>/dev/null || fail "a backup took the ledger while the daemon was stopped"
 before=$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)
 ./hammer -n 1 -from 14 >/dev/null || fail "the webhook was refused"
-until_true 10 is ActiveState active
+until_true 60 is ActiveState active
 [ "$(journalctl --no-pager -u $unit | grep -c "not closed cleanly" || true)" = "$before" ] || fail "the stop left the ledger unclean"
-until_true 20 calls_are 415
+until_true 60 calls_are 415
 
 step "upgrade and restart under 200 webhooks a second: none is refused"
 old=$(crmsyncd version)
@@ -199,10 +205,12 @@ mkdir -p /run/systemd/system/$unit.d # it asks for more time than that: here nob
 printf '[Service]\nType=exec\nNotifyAccess=none\nWatchdogSec=0\nTimeoutStopSec=2\n' >/run/systemd/system/$unit.d/test.conf
 systemctl daemon-reload
 systemctl restart $unit
-until_true 10 curl -sf http://127.0.0.1:8788/readyz
-curl -sf -o /dev/null -X POST http://127.0.0.1:9900/_/faults -d '[{"crm": "hubspot", "latency_ms": 20000}]'
+until_true 60 curl -sf http://127.0.0.1:8788/readyz
+curl -sf -o /dev/null -X POST http://127.0.0.1:9900/_/faults -d '[{"crm": "hubspot", "latency_ms": 60000}]'
+asked() { curl -sf --max-time 30 "http://127.0.0.1:9900/_/requests?crm=hubspot" | grep -o '"path"' | wc -l; }
+before=$(asked)
 ./hammer -n 3 -from 2415 >/dev/null || fail "the webhooks were refused"
-sleep 1
+until_true 60 eval '[ "$(asked)" -gt "$before" ]'
 systemctl stop crmsyncd.socket $unit
 is Result timeout || fail "it ended with $(show Result), want to be killed"
 curl -sf -o /dev/null -X DELETE http://127.0.0.1:9900/_/faults
@@ -215,14 +223,18 @@ until_true 90 calls_are 2818
 
 step "settings that only a person can mend: given up, told, and mended"
 cp /etc/crmsyncd/config.yaml /run/good-config.yaml
+mkdir -p /run/systemd/system/$unit.d # on a slow machine too many starts take longer than the unit says
+printf '[Unit]\nStartLimitIntervalSec=600\n' >/run/systemd/system/$unit.d/test.conf
+systemctl daemon-reload
 echo "nonsense: 1" >>/etc/crmsyncd/config.yaml
 ! systemctl restart $unit 2>/dev/null || fail "it started with broken settings"
 is ExecMainStatus 78 || fail "it ended with $(show ExecMainStatus), want 78"
-sleep 1
-is ActiveState failed || fail "it is $(show ActiveState), want failed: a restart cannot help"
+until_true 60 is ActiveState failed # a restart cannot help
 ! ./hammer -n 1 -from 1 >/dev/null || fail "a webhook was taken by nobody"
-until_true 20 systemctl is-failed --quiet crmsyncd.socket
+until_true 60 systemctl is-failed --quiet crmsyncd.socket
 cp /run/good-config.yaml /etc/crmsyncd/config.yaml
+rm /run/systemd/system/$unit.d/test.conf
+systemctl daemon-reload
 systemctl reset-failed crmsyncd.socket $unit
 systemctl start crmsyncd.socket $unit || fail "it does not start with mended settings"
 ./hammer -n 1 -from 1 >/dev/null || fail "with mended settings the webhook is refused"
