@@ -20,7 +20,7 @@ func listenNotify(t *testing.T, name string) (env map[string]string, receive fun
 	t.Cleanup(func() { c.Close() })
 	return map[string]string{"NOTIFY_SOCKET": name}, func() string {
 		t.Helper()
-		if err := c.SetReadDeadline(time.Now().Add(5 * time.Second)); err != nil {
+		if err := c.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 		b := make([]byte, 4096)
