@@ -29,7 +29,7 @@ type patient struct{ m *testing.M }
 // Run implements goleak.TestingM.
 func (p patient) Run() int {
 	code := p.m.Run()
-	for end := time.Now().Add(10 * time.Second); code == 0 && goleak.Find() != nil && time.Now().Before(end); {
+	for end := time.Now().Add(time.Minute); code == 0 && goleak.Find() != nil && time.Now().Before(end); {
 		continue // Find has waited
 	}
 	return code

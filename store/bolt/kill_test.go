@@ -58,7 +58,7 @@ func TestKill(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "ledger.db")
 		acked := map[uint64]int{}
 		for round := range 4 {
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute) // a disk may be slow
 			child := exec.CommandContext(ctx, os.Args[0])
 			child.Env = append(os.Environ(), killEnv+"="+path)
 			child.Stderr = os.Stderr
