@@ -96,7 +96,7 @@ func TestFaults(t *testing.T) {
 	if peak.Load() > 400<<20 {
 		t.Errorf("the heap grew to %d MiB, want at most 400", peak.Load()>>20)
 	}
-	for end := time.Now().Add(5 * time.Second); runtime.NumGoroutine() > before+20; time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(time.Minute); runtime.NumGoroutine() > before+20; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(end) {
 			stacks := make([]byte, 1<<20)
 			t.Fatalf("%d goroutines, %d before:\n%s", runtime.NumGoroutine(), before, stacks[:runtime.Stack(stacks, true)])
@@ -115,7 +115,7 @@ func faultStory(t *testing.T, fault string) {
 	for kind, at := range map[string]int{"call_completed": 0, "status_pending": 1} { // fields and types are known then
 		d.send(kind, 0, at)
 	}
-	d.settle(20 * time.Second)
+	d.settle(4 * time.Minute)
 
 	var faults []string
 	for _, crm := range []string{"hubspot", "airtable", "pipedrive", "salesforce", "webhook"} {
@@ -183,13 +183,14 @@ admin: 127.0.0.1:0
 data_dir: DIR/data
 mapping: mapping.d
 defaults: {country: DE, timezone: Europe/Berlin}
+limits: {store_time: 1m}
 delivery: {backoff_min: 100ms, backoff_max: 1s, drain: 1s}
 sources:
   telli: {type: telli, signing_secret: "SECRET"}
 connectors:
-  hubspot: {type: hubspot, access_token: x, base_url: CRM/hubspot, requests_per_10s: 100000, timeout: 1s, search_lag: 400ms}
+  hubspot: {type: hubspot, access_token: x, base_url: CRM/hubspot, requests_per_10s: 100000, timeout: 1s, search_lag: 3s}
   airtable: {type: airtable, access_token: x, base: appCrmsyncdDemo00, base_url: CRM/airtable, requests_per_second: 10000, timeout: 1s}
-  pipedrive: {type: pipedrive, api_token: x, base_url: CRM/pipedrive, requests_per_2s: 100000, timeout: 1s, search_lag: 400ms}
+  pipedrive: {type: pipedrive, api_token: x, base_url: CRM/pipedrive, requests_per_2s: 100000, timeout: 1s, search_lag: 3s}
   salesforce: {type: salesforce, client_id: x, client_secret: x, base_url: CRM/salesforce, timeout: 1s}
   webhook: {type: webhook, url: CRM/webhook/automation, unsigned: true, allow_private: ["true"], requests_per_second: 10000, timeout: 1s}
 `)}
