@@ -117,6 +117,7 @@ func writeBench(b testing.TB, dir, mapping, crm string, per10s, perSecond int) {
 admin: 127.0.0.1:0
 data_dir: %s
 mapping: mapping.yaml
+limits: {store_time: 1m}
 sources: %s
 connectors:
   hubspot: {type: hubspot, access_token: x, base_url: %s/hubspot, requests_per_10s: %d}
@@ -154,8 +155,26 @@ func runBench(b testing.TB, dir string) (a *App, stop func()) {
 	}
 }
 
+// sendCalls sends the webhooks of finished calls, 16 at a time.
+func sendCalls(tb testing.TB, a *App, calls int) {
+	var next atomic.Int64
+	var wg sync.WaitGroup
+	for range 16 {
+		c := dial(tb, a.public.Addr().String())
+		wg.Go(func() {
+			for n := int(next.Add(1)); n <= calls; n = int(next.Add(1)) {
+				if err := c.send(signedWebhook(tb, n, false)); err != nil {
+					tb.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 func waitSettled(b testing.TB, a *App, events uint64) {
-	for end := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		s, err := a.ledger.Stats(context.Background())
 		if err != nil {
 			b.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -59,20 +58,7 @@ func drainBacklog(tb testing.TB, crm string, calls, per10s, perSecond int) drain
 	}))
 	tb.Cleanup(srv.Close)
 	a := startLimited(tb, rulesFor(tb, crm), srv.URL, per10s, perSecond)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range 16 {
-		c := dial(tb, a.public.Addr().String())
-		wg.Go(func() {
-			for n := next.Add(1); n <= int64(calls); n = next.Add(1) {
-				if err := c.send(signedWebhook(tb, int(n), false)); err != nil {
-					tb.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
+	sendCalls(tb, a, calls)
 	for end := time.Now().Add(time.Minute); a.deliver.Conditions()[crm].State != "paused"; time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			tb.Fatal("an outage does not pause the connector")

@@ -135,13 +135,12 @@ func TestAPanicInALastingTaskEndsTheDaemonInGoodOrder(t *testing.T) {
 		if !errors.As(err, &p) || !strings.Contains(err.Error(), "reconcile's schedule") || strings.Contains(err.Error(), inPanic) {
 			t.Errorf("it ended with %v", err)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("it goes on")
 	}
 	log.quiet(t, "reconcile.(*Reconciler).Schedule")
-	if c, err := net.Dial("tcp", a.public.Addr().String()); err == nil {
-		_ = c.Close()
-		t.Error("it still takes webhooks")
+	if _, err := a.public.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it still takes webhooks: %v", err)
 	}
 }
 
@@ -180,7 +179,7 @@ func TestAPanicOfTheCommitterEndsTheDaemonAndLosesNothing(t *testing.T) {
 		if !errors.Is(err, store.ErrBroken) || !strings.Contains(err.Error(), "please report this") {
 			t.Errorf("it ended with %v", err)
 		}
-	case <-time.After(40 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Fatal("it goes on")
 	}
 	if _, err := a.ledger.Append(t.Context(), store.Event{Source: "telli", Type: "unknown", Lane: "b", ReceivedAt: time.Now(), Body: []byte("{}")}); err == nil {

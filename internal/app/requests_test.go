@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -101,6 +100,7 @@ func thousandCalls(tb testing.TB, example string, objects map[string][2]string) 
 admin: 127.0.0.1:0
 data_dir: %s
 mapping: mapping.yaml
+limits: {store_time: 1m}
 delivery: {drain: 0s}
 sources: %s
 connectors:
@@ -120,21 +120,8 @@ connectors:
 	}
 
 	a, stop := runBench(tb, dir)
-	var next atomic.Int64
-	var wg sync.WaitGroup
-	for range 16 {
-		c := dial(tb, a.public.Addr().String())
-		wg.Go(func() {
-			for n := next.Add(1); n <= calls; n = next.Add(1) {
-				if err := c.send(signedWebhook(tb, int(n), false)); err != nil {
-					tb.Error(err)
-					return
-				}
-			}
-		})
-	}
-	wg.Wait()
-	for end := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
+	sendCalls(tb, a, calls)
+	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		s, err := a.ledger.Stats(context.Background())
 		if err != nil || time.Now().After(end) {
 			tb.Fatalf("%d events are unplanned, %v", s.Unplanned, err)
