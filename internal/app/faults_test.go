@@ -127,7 +127,7 @@ func faultStory(t *testing.T, fault string) {
 			d.send(kind, n, 10*(i+1))
 		}
 	}
-	d.settle(4 * time.Minute) // Airtable wants half a minute after each 429
+	d.settle(8 * time.Minute) // Airtable wants half a minute after each 429
 
 	for crm, want := range map[string]struct{ person, call, status string }{
 		"hubspot": {"contacts", "calls", "telli_status"}, "airtable": {"Contacts", "Calls", "Status"},
