@@ -23,7 +23,7 @@ func connect(t *testing.T, url string, o connectors.Options) connectors.Connecto
 	t.Helper()
 	c, err := airtable.New(airtable.Config{
 		AccessToken: config.Secret(connectortest.Secret), Base: "appTest0000000000", BaseURL: url + "/airtable",
-		RequestsPerSecond: 100_000, Timeout: 10 * time.Second,
+		RequestsPerSecond: 100_000, Timeout: time.Minute,
 	}, o)
 	if err != nil {
 		t.Fatal(err)

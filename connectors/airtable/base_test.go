@@ -194,7 +194,7 @@ func TestEqualRowsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
 	s := sandbox.New(sandbox.Options{Unlimited: true})
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)
-	c, err := airtable.New(airtable.Config{AccessToken: "x", Base: "appTest0000000000", BaseURL: server.URL + "/airtable", RequestsPerSecond: 1000, Timeout: time.Second}, connectors.Options{})
+	c, err := airtable.New(airtable.Config{AccessToken: "x", Base: "appTest0000000000", BaseURL: server.URL + "/airtable", RequestsPerSecond: 1000, Timeout: time.Minute}, connectors.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestEqualRowsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
 		}
 	}
 	made := len(s.Records("airtable", "Calls")) - before
-	call.Attempted = time.Now().Add(-time.Minute)
+	call.Attempted = time.Now().Add(-time.Hour)
 	r := write(t, c, call, call, call)
 	if r[0].Err != nil || r[1].Err != nil || r[2].Err != nil || r[0].ID == r[1].ID || r[1].ID == r[2].ID || r[0].ID == r[2].ID {
 		t.Errorf("got %+v, want a row each", r)

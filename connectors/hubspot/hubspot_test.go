@@ -23,7 +23,7 @@ func connect(t *testing.T, url string, o connectors.Options) connectors.Connecto
 	t.Helper()
 	c, err := hubspot.New(hubspot.Config{
 		AccessToken: config.Secret(connectortest.Secret), BaseURL: url + "/hubspot",
-		RequestsPer10s: 100_000, Timeout: 10 * time.Second, SearchLag: time.Millisecond,
+		RequestsPer10s: 100_000, Timeout: time.Minute, SearchLag: time.Millisecond,
 	}, o)
 	if err != nil {
 		t.Fatal(err)

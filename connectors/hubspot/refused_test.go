@@ -94,7 +94,7 @@ func TestAContactThatIsThereIsToldOfWhereFieldsAreForANewOne(t *testing.T) {
 func TestEqualRecordsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
 	t.Parallel()
 	c, s, url := account(t)
-	at := time.Now().Add(-time.Minute)
+	at := time.Now().Add(-time.Hour)
 	note := connectors.Change{Object: "notes", Fields: fields{"hs_timestamp": at, "hs_note_body": "Missed call", "hubspot_owner_id": "90002"}}
 	post(t, url+"/_/faults", []any{map[string]any{"crm": "hubspot", "path": "/notes/batch/create", "lost_reply": true, "times": 1}})
 	for _, r := range write(t, c, note, note) {

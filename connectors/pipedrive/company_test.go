@@ -268,7 +268,7 @@ func TestALostActivityIsNotTakenForThatOfSomebodyElse(t *testing.T) {
 	}
 	first := d.must(missed(one))[0]
 	lost := missed(two)
-	lost.Attempted = time.Now().Add(-time.Minute)
+	lost.Attempted = time.Now().Add(-time.Hour)
 	second := d.must(lost)[0]
 	if !second.Created || second.ID == first.ID {
 		t.Fatalf("got %+v, want an activity of its own beside %s", second, first.ID)

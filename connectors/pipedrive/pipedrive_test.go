@@ -25,7 +25,7 @@ func start(t *testing.T) string {
 func settings(url string) pipedrive.Config {
 	return pipedrive.Config{
 		APIToken: config.Secret(connectortest.Secret), BaseURL: url + "/pipedrive",
-		RequestsPer2s: 100_000, Timeout: 10 * time.Second, SearchLag: time.Millisecond,
+		RequestsPer2s: 100_000, Timeout: time.Minute, SearchLag: time.Millisecond,
 	}
 }
 

@@ -45,7 +45,7 @@ func newOrg(t *testing.T, change func(*salesforce.Config)) *org {
 	}))
 	t.Cleanup(server.Close)
 	o.url = server.URL
-	cfg := salesforce.Config{ClientID: "app", ClientSecret: "secret", BaseURL: server.URL + "/salesforce", Timeout: 10 * time.Second}
+	cfg := salesforce.Config{ClientID: "app", ClientSecret: "secret", BaseURL: server.URL + "/salesforce", Timeout: time.Minute}
 	if change != nil {
 		change(&cfg)
 	}

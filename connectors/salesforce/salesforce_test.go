@@ -22,7 +22,7 @@ func start(t *testing.T) string {
 func connect(t *testing.T, url string, o connectors.Options) connectors.Connector {
 	t.Helper()
 	c, err := salesforce.New(salesforce.Config{
-		ClientID: "app", ClientSecret: config.Secret(connectortest.Secret), BaseURL: url + "/salesforce", Timeout: 10 * time.Second,
+		ClientID: "app", ClientSecret: config.Secret(connectortest.Secret), BaseURL: url + "/salesforce", Timeout: time.Minute,
 	}, o)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ func TestALostTaskIsNotTakenForThatOfSomebodyElse(t *testing.T) {
 	two := connectors.Link{Object: "Contact", ID: o.plant("Contact", map[string]any{"LastName": "Two"})}
 	first := o.write(missed(one))[0]
 	lost := missed(two)
-	lost.Attempted = time.Now().Add(-20 * time.Second)
+	lost.Attempted = time.Now().Add(-time.Hour)
 	second := o.write(lost)[0]
 	if second.Err != nil || !second.Created || second.ID == first.ID {
 		t.Fatalf("got %+v, want a task of its own beside %s", second, first.ID)
@@ -44,7 +44,7 @@ func TestTwoLostTasksThatAreAlikeAreTwo(t *testing.T) {
 	o := newOrg(t, nil)
 	o.write(missed()) // of two requests one arrived
 	lost := missed()
-	lost.Attempted = time.Now().Add(-20 * time.Second)
+	lost.Attempted = time.Now().Add(-time.Hour)
 	results := o.write(lost, lost)
 	if results[0].Err != nil || results[1].Err != nil || results[0].ID == results[1].ID {
 		t.Errorf("got %+v, want two tasks", results)

@@ -30,7 +30,7 @@ func secretOf(key []byte) config.Secret {
 
 func connect(t *testing.T, url string, change ...func(*webhook.Config)) connectors.Connector {
 	t.Helper()
-	cfg := webhook.Config{URL: config.Secret(url), SigningSecret: []config.Secret{secretOf(key)}, AllowPrivate: []string{"true"}, Timeout: 5 * time.Second, RequestsPerSecond: 10_000}
+	cfg := webhook.Config{URL: config.Secret(url), SigningSecret: []config.Secret{secretOf(key)}, AllowPrivate: []string{"true"}, Timeout: time.Minute, RequestsPerSecond: 10_000}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -102,7 +102,7 @@ func TestConformance(t *testing.T) {
 		New: func(t *testing.T, url string, o connectors.Options) connectors.Connector {
 			c, err := webhook.New(webhook.Config{
 				URL: config.Secret(url + "/webhook/zap/" + connectortest.Secret), SigningSecret: []config.Secret{config.Secret(connectortest.Secret)},
-				AllowPrivate: []string{"127.0.0.0/8"}, Timeout: 5 * time.Second, RequestsPerSecond: 10_000,
+				AllowPrivate: []string{"127.0.0.0/8"}, Timeout: time.Minute, RequestsPerSecond: 10_000,
 			}, o)
 			if err != nil {
 				t.Fatal(err)
