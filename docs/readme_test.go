@@ -30,7 +30,7 @@ finish() {
 }
 trap finish EXIT
 await() {
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		if curl -sf -o /dev/null --max-time 2 "$1"; then return 0; fi
 		sleep 0.1
 	done
@@ -42,7 +42,7 @@ await() {
 // epilogue asks whether what was sent has arrived, each call once.
 const epilogue = `
 for crm in hubspot/calls airtable/Calls; do
-	for _ in $(seq 100); do
+	for _ in $(seq 600); do
 		found=$(curl -s "$SANDBOX/_/records/$crm")
 		n=$( (grep -o '"links"' <<<"$found" || true) | wc -l)
 		if [ "$n" = 2 ]; then break; fi
@@ -134,11 +134,11 @@ func movePorts(t *testing.T) *strings.Replacer {
 	return strings.NewReplacer(pairs...)
 }
 
-// runScript runs a script for at most 25 seconds, in a group of its own, so
+// runScript runs a script for at most four minutes, in a group of its own, so
 // that nothing it started outlives it.
 func runScript(t *testing.T, dir, script string, env []string) (string, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 25*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script)
 	cmd.Dir, cmd.Env = dir, env

@@ -51,14 +51,14 @@ const separator = "@@@ end of step"
 func TestTutorial(t *testing.T) {
 	const path = "mapping.md"
 	old := text(t, path)
-	dir := t.TempDir()
+	dir, days := t.TempDir(), daysSince(t)
 	var script strings.Builder
 	var outputs []fence
 	for _, f := range fences(old) {
 		name, isFile := strings.CutPrefix(f.mark, "file: ")
 		switch {
 		case isFile:
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(shiftPayload(f.text, daysSince(t))), 0o600); err != nil {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(shiftPayload(f.text, days)), 0o600); err != nil {
 				t.Fatal(err)
 			}
 		case f.language == "sh":
@@ -67,7 +67,7 @@ func TestTutorial(t *testing.T) {
 			outputs = append(outputs, f)
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 4*time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "bash", "-c", script.String())
 	cmd.Dir, cmd.Env = dir, environment(t, dir)
@@ -81,7 +81,7 @@ func TestTutorial(t *testing.T) {
 	}
 	now := old
 	for i, f := range outputs {
-		want := shiftTimes(strings.TrimSuffix(steps[i], "\n"), -daysSince(t)) + "\n"
+		want := shiftTimes(strings.TrimSuffix(steps[i], "\n"), -days) + "\n"
 		if f.text == want {
 			continue
 		}

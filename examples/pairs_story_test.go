@@ -119,7 +119,7 @@ func settle(t *testing.T, address string, events uint64) {
 	t.Helper()
 	client := admin.NewClient(address)
 	var err error
-	for end := time.Now().Add(30 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		var s admin.Status
 		if s, err = client.Status(t.Context()); err != nil {
 			continue

@@ -86,7 +86,7 @@ func (s *story) happens(ev event.Event, want store.State) store.Delivery {
 		s.t.Fatal(err)
 	}
 	s.d.Wake()
-	for end := time.Now().Add(20 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+	for end := time.Now().Add(2 * time.Minute); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
 		v, err := s.ledger.Event(s.t.Context(), r.Seq)
 		if err != nil {
 			s.t.Fatal(err)
