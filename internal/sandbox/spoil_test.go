@@ -1,6 +1,7 @@
 package sandbox
 
 import (
+	"context"
 	"io"
 	"maps"
 	"net/http"
@@ -27,26 +28,36 @@ func TestSpoiledAnswers(t *testing.T) {
 			s := New(Options{Unlimited: true})
 			srv := httptest.NewServer(s)
 			defer srv.Close()
-			patience := time.Minute // the machine may be busy
-			if word == "hang" || word == "stall" {
-				patience = 2 * time.Second
-			}
+			ctx, giveUp := context.WithTimeout(t.Context(), time.Minute) // the machine may be busy
+			defer giveUp()
 			post := func(path, body string) (*http.Response, error) {
-				req, err := http.NewRequest(http.MethodPost, srv.URL+path, strings.NewReader(body))
+				req, err := http.NewRequestWithContext(ctx, http.MethodPost, srv.URL+path, strings.NewReader(body))
 				if err != nil {
 					t.Fatal(err)
 				}
 				req.Header.Set("Content-Type", "application/json")
 				req.Header.Set("Authorization", "Bearer t")
-				c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience,
+				c := &http.Client{Transport: &http.Transport{DisableKeepAlives: true},
 					CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 				return c.Do(req)
 			}
 			if r, err := post("/_/faults", `{"crm":"hubspot","answer":"`+word+`","times":1}`); err != nil || r.StatusCode != http.StatusOK {
 				t.Fatalf("the fault was refused: %v, %v", r, err)
 			}
+			applied := func() int { return len(s.Records("hubspot", "contacts")) }
+			if word == "hang" {
+				go func() {
+					for applied() < 2 && ctx.Err() == nil {
+						time.Sleep(5 * time.Millisecond)
+					}
+					time.AfterFunc(time.Second, giveUp)
+				}()
+			}
 			got := "no answer"
 			if r, err := post("/hubspot/crm/v3/objects/contacts/batch/create", call); err == nil {
+				if word == "stall" {
+					time.AfterFunc(time.Second, giveUp)
+				}
 				text, err := io.ReadAll(io.LimitReader(r.Body, 9<<20))
 				r.Body.Close()
 				got = kindOf(r.StatusCode, string(text), err)
@@ -54,7 +65,7 @@ func TestSpoiledAnswers(t *testing.T) {
 			if got != want {
 				t.Errorf("got %s, want %s", got, want)
 			}
-			if n := len(s.Records("hubspot", "contacts")); n != 2 {
+			if n := applied(); n != 2 {
 				t.Errorf("%d contacts, want 2: the call is applied", n)
 			}
 		})
