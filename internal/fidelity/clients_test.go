@@ -21,7 +21,7 @@ import (
 
 const (
 	installTime = 8 * time.Minute // 180 MB come over the network
-	scriptTime  = 3 * time.Minute // of one client; each flow has 30 s of its own
+	scriptTime  = 6 * time.Minute // of one client; each flow has 100 s of its own
 )
 
 // small are limits that a script passes within a moment.

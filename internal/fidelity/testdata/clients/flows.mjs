@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 // Where the sandbox without limits is, and the one with small ones.
 export const [free, limited] = process.argv.slice(2);
 
-const tooLong = 30_000; // ms, for one flow
+const tooLong = 100_000; // ms, for one flow
 
 export async function flow(name, run) {
   let timer;
@@ -42,6 +42,17 @@ export const requests = async (crm, at = free) =>
 
 // break_ switches faults on.
 export const break_ = (...faults) => ask(free, 'POST', 'faults', faults);
+
+// within runs what counts requests in a span of ms, on empty sandboxes, until it
+// took less: a machine that stood still meanwhile says nothing about a limit.
+export async function within(span, run) {
+  for (let round = 0; ; round++) {
+    const began = performance.now();
+    const got = await run();
+    if (performance.now() - began < span || round === 9) return got;
+    await ask(limited, 'POST', 'reset');
+  }
+}
 
 // refused is what the client throws, or resolves to, when it is refused.
 export async function refused(promise) {

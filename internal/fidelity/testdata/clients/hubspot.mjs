@@ -2,7 +2,7 @@
 // date paths by apiRequest.
 import { Client } from '@hubspot/api-client';
 import { ApiException } from '@hubspot/api-client/lib/codegen/crm/contacts/apis/exception.js';
-import { add, assert, break_, flow, free, limited, many, records, refused, requests } from './flows.mjs';
+import { add, assert, break_, flow, free, limited, many, records, refused, requests, within } from './flows.mjs';
 
 const at = (base, more = {}) => new Client({ accessToken: 'pat-eu1-sandbox', basePath: `${base}/hubspot`, ...more });
 const client = at(free);
@@ -230,7 +230,7 @@ await flow('a server error is tried again by the client', async () => {
 
 await flow('the ten-second limit is told in headers, and refused beyond', async () => {
   const hurried = at(limited);
-  const all = await many(25, (i) => hurried.crm.contacts.basicApi.create({ properties: { firstname: `A${i}` }, associations: [] }));
+  const all = await within(10_000, () => many(25, (i) => hurried.crm.contacts.basicApi.create({ properties: { firstname: `A${i}` }, associations: [] })));
   const late = all.filter((r) => r.status === 'rejected').map((r) => r.reason);
   assert.equal(late.length, 5);
   for (const e of late) {
@@ -245,9 +245,13 @@ await flow('the ten-second limit is told in headers, and refused beyond', async 
 
 await flow('the limit of searches is waited out by the client', async () => {
   const patient = at(limited, { numberOfApiCallRetries: 4 });
-  const all = await many(8, () => patient.crm.contacts.searchApi.doSearch({ filterGroups: [], sorts: [], properties: [], limit: 1, after: '0' }));
-  assert.ok(all.every((r) => r.status === 'fulfilled'), JSON.stringify(all));
-  assert.ok((await requests('hubspot', limited)).some((r) => r.endsWith(' 429')));
+  let met = false;
+  for (let round = 0; round < 5 && !met; round++) { // a machine that stands still spreads them over seconds
+    const all = await many(8, () => patient.crm.contacts.searchApi.doSearch({ filterGroups: [], sorts: [], properties: [], limit: 1, after: '0' }));
+    assert.ok(all.every((r) => r.status === 'fulfilled'), JSON.stringify(all));
+    met = (await requests('hubspot', limited)).some((r) => r.endsWith(' 429'));
+  }
+  assert.ok(met);
   at(free); // as above
 });
 
