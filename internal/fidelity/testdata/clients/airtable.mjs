@@ -1,6 +1,6 @@
 // airtable (airtable.js) against the sandbox.
 import Airtable from 'airtable';
-import { assert, break_, flow, free, limited, many, records, refused, requests } from './flows.mjs';
+import { assert, break_, flow, free, limited, many, records, refused, requests, within } from './flows.mjs';
 
 const id = 'appSandboxFidelit';
 const at = (base, more = {}) => new Airtable({ apiKey: 'patSandbox.1', endpointUrl: `${base}/airtable`, noRetryIfRateLimited: true, requestTimeout: 20_000, ...more }).base(id);
@@ -148,7 +148,7 @@ await flow('server errors come as JSON and as pages', async () => {
 
 await flow('five requests in a second are let through, and then none for a while', async () => {
   const hurried = at(limited)('Contacts');
-  const all = await many(7, () => hurried.create({ Name: 'x' }));
+  const all = await within(1_000, () => many(7, () => hurried.create({ Name: 'x' })));
   const late = all.filter((r) => r.status === 'rejected').map((r) => r.reason);
   assert.equal(late.length, 2);
   for (const e of late) assert.deepEqual([e.statusCode, e.error], [429, 'TOO_MANY_REQUESTS']);
