@@ -15,6 +15,7 @@ import (
 const (
 	codeNoProperty = "PROPERTY_DOESNT_EXIST"
 	codeNoObject   = "NO_SUCH_OBJECT"
+	codeNotUnique  = "CONFLICTING_UNIQUE_VALUE"
 )
 
 // policies of HubSpot's rate limits and their lengths (error handling guide
@@ -169,6 +170,8 @@ func invalid(e *connectors.Error, body wireError) {
 	switch {
 	case e.Code == codeNoProperty:
 		e.Message = "HubSpot has no such property"
+	case e.Code == codeNotUnique:
+		e.Message = "another record has this value already"
 	case strings.Contains(body.Message, "infer object type"):
 		e.Code, e.Message = codeNoObject, "HubSpot has no such object"
 	case strings.Contains(strings.ToLower(body.Message), "required"):

@@ -118,6 +118,44 @@ func TestEqualRecordsWhoseAnswerWasLostAreFoundOneEach(t *testing.T) {
 	}
 }
 
+// TestWhatSearchDoesNotKnowYetIsFoundByWhatIsUnique: search may take longer than
+// search_lag to know a record whose answer was lost.
+func TestWhatSearchDoesNotKnowYetIsFoundByWhatIsUnique(t *testing.T) {
+	t.Parallel()
+	for _, x := range []struct {
+		name   string
+		made   time.Duration // before now
+		others func(string) bool
+		taken  bool
+	}{
+		{"made by the attempt", 0, nil, true},
+		{"made before the attempt", 2 * time.Hour, nil, false},
+		{"made by another change", 0, func(string) bool { return true }, false},
+	} {
+		s := sandbox.New(sandbox.Options{Unlimited: true, SearchDelay: 24 * time.Hour, Now: func() time.Time { return time.Now().Add(-x.made) }})
+		server := httptest.NewServer(s)
+		t.Cleanup(server.Close)
+		c := connect(t, server.URL, connectors.Options{Country: "DE"})
+		change := contact("phone", fields{"phone": "+4930123456", "lastname": "N", "telli_contact_id": "t1"})
+		post(t, server.URL+"/_/faults", []any{map[string]any{"crm": "hubspot", "path": "/contacts/batch/create", "lost_reply": true, "times": 1}})
+		if r := write(t, c, change)[0]; r.Err == nil || r.Err.Kind != connectors.Unknown {
+			t.Fatalf("%s: got %v, want an unknown outcome", x.name, r.Err)
+		}
+		change.Attempted, change.Others = time.Now().Add(-time.Hour), x.others
+		r := write(t, c, change, contact("phone", fields{"phone": "+4930999999", "lastname": "M"}))
+		held := s.Records("hubspot", "contacts")
+		if len(held) != 2 || r[1].Err != nil {
+			t.Fatalf("%s: got %+v and %d records, want 2", x.name, r, len(held))
+		}
+		if x.taken && (r[0].Err != nil || r[0].Created || r[0].ID != held[0].ID) {
+			t.Errorf("%s: got %+v, want the record that is there", x.name, r[0])
+		}
+		if !x.taken && (r[0].Err == nil || r[0].Err.Kind != connectors.Invalid || r[0].Err.Field != "telli_contact_id") {
+			t.Errorf("%s: got %+v, want it told which value is another's", x.name, r[0])
+		}
+	}
+}
+
 func TestMoreThanCanBePagedThroughIsNotTakenForNone(t *testing.T) {
 	t.Parallel()
 	page := `{"total":20000,"paging":{"next":{"after":"10000"}},"results":[` + strings.Repeat(`{"id":"1","properties":{"company":"other"}},`, 9999) + `{"id":"2","properties":{"company":"many"}}]}`

@@ -106,6 +106,28 @@ func (c *Connector) lookForEqual(ctx context.Context, i *item, taken map[string]
 	taken[i.change.Object+" "+oldest.ID] = true
 }
 
+// madeIt tells whether what HubSpot refuses to make, as another record has a unique
+// value, was made by an earlier attempt with an unknown outcome: search, by which
+// lookForTwins looked, may know it later than it should. It is updated then.
+func (c *Connector) madeIt(ctx context.Context, i *item, field string) bool {
+	value, attempted := i.change.Fields[field], i.change.Attempted
+	if value == nil || attempted.IsZero() {
+		return false
+	}
+	var found connectors.Found
+	c.probe(ctx, []probe{{match: connectors.Match{Object: i.change.Object}, key: connectors.Key{{Field: field, Value: value}}, found: &found}})
+	if found.Err != nil {
+		i.fail(found.Err) // to be tried again
+		return false
+	}
+	for _, r := range found.Records {
+		if !r.Created.Before(attempted.Add(-twinMargin)) && !i.change.OfOther(r.ID) {
+			i.id = r.ID
+		}
+	}
+	return i.id != ""
+}
+
 func ambiguous(records []connectors.Record) *connectors.Error {
 	e := &connectors.Error{Kind: connectors.Ambiguous, Message: "several records match"}
 	for _, r := range records {

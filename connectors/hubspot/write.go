@@ -162,6 +162,7 @@ func (c *Connector) writePart(ctx context.Context, part []*item) {
 			continue
 		case created && err.Kind == connectors.Conflict && len(err.IDs) == 1 && i.guarded() && !i.change.New:
 			i.id = err.IDs[0]
+		case created && err.Code == codeNotUnique && c.madeIt(ctx, i, err.Field):
 		case len(part) > 1 && i.id != "" && err.Kind == connectors.Invalid && err.Field == "":
 			// Nothing is wrong with its own values: its record may have been merged
 			// with a batch mate's, and a batch takes a record once only.
