@@ -431,7 +431,9 @@ func (c *client) send(req []byte) error {
 }
 
 var benchSetup = sync.OnceValue(func() *Setup {
-	s, problems := Build(filepath.Join(benchFolder(), "config.yaml"), "bench", func(config.Log) *slog.Logger { return slog.New(slog.DiscardHandler) })
+	dir := benchFolder()
+	defer os.RemoveAll(dir)
+	s, problems := Build(filepath.Join(dir, "config.yaml"), "bench", func(config.Log) *slog.Logger { return slog.New(slog.DiscardHandler) })
 	if err := problems.Err(); err != nil {
 		panic(err)
 	}
