@@ -59,7 +59,7 @@ func follow(t *testing.T, more string) *followed {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, text := range map[string]string{"config.yaml": config + slowDisk + more, "mapping.yaml": string(example) + redactionRule} {
+	for name, text := range map[string]string{"config.yaml": config + more, "mapping.yaml": string(example) + redactionRule} {
 		if err := os.WriteFile(filepath.Join(x.p.dir, name), []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
