@@ -62,12 +62,7 @@ func atEdge(t *testing.T, dir, private, more string) *process {
 	if err := writeConfig(dir, "127.0.0.1:0", private, "http://127.0.0.1:1"); err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(dir, "config.yaml")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path, append(text, slowDisk+more...), 0o600)
-	}
-	if err != nil {
+	if err := addTo(filepath.Join(dir, "config.yaml"), slowDisk+more); err != nil {
 		t.Fatal(err)
 	}
 	p := &process{t: t, dir: dir}

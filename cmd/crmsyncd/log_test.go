@@ -101,7 +101,9 @@ func TestBlockedStandardError(t *testing.T) {
 	if err := writeConfig(p.dir, listen, "unix:"+socket, crm.URL); err != nil {
 		t.Fatal(err)
 	}
-	takesItsTime(t, p.dir)
+	if err := addTo(filepath.Join(p.dir, "config.yaml"), slowDisk); err != nil {
+		t.Fatal(err)
+	}
 	p.cmd = p.command("serve")
 	p.cmd.Stderr = w
 	if err := p.cmd.Start(); err != nil {

@@ -68,7 +68,9 @@ func TestMetrics(t *testing.T) {
 	if err := writeConfig(p.dir, listen, "unix:"+socket, crm.URL); err != nil {
 		t.Fatal(err)
 	}
-	takesItsTime(t, p.dir)
+	if err := addTo(filepath.Join(p.dir, "config.yaml"), slowDisk); err != nil {
+		t.Fatal(err)
+	}
 	p.start()
 	defer func() { _ = p.cmd.Process.Kill() }()
 	if _, err := readyAt("unix:" + socket); err != nil {

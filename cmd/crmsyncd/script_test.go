@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -104,8 +105,8 @@ func setUpScript(env *testscript.Env) error {
 	}
 	for _, f := range files {
 		text, err := os.ReadFile(f)
-		if err == nil && bytes.Contains(text, []byte("\nlisten: ")) || bytes.HasPrefix(text, []byte("listen: ")) {
-			err = os.WriteFile(f, append(text, slowDisk...), 0o600)
+		if err == nil && settingsFile.Match(text) {
+			err = addTo(f, slowDisk)
 		}
 		if err != nil {
 			return err
@@ -114,21 +115,21 @@ func setUpScript(env *testscript.Env) error {
 	return nil
 }
 
+// settingsFile tells settings from other YAML files of a script.
+var settingsFile = regexp.MustCompile(`(?m)^listen: `)
+
 // slowDisk are settings with which a webhook is taken where the disk stands still for
 // longer than vendors wait.
 const slowDisk = "limits: {store_time: 1m}\n"
 
-// takesItsTime gives the settings in a folder slowDisk.
-func takesItsTime(t *testing.T, dir string) {
-	t.Helper()
-	path := filepath.Join(dir, "config.yaml")
-	text, err := os.ReadFile(path)
-	if err == nil {
-		err = os.WriteFile(path, append(text, slowDisk...), 0o600)
-	}
+// addTo puts more at the end of a file.
+func addTo(path, more string) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_APPEND, 0)
 	if err != nil {
-		t.Fatal(err)
+		return err
 	}
+	_, err = f.WriteString(more)
+	return errors.Join(err, f.Close())
 }
 
 // writeConfig writes config.yaml and the example's mapping.yaml, where a test

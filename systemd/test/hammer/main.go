@@ -1,6 +1,7 @@
 // Command hammer posts signed webhooks of telli at a steady rate, each over a
-// connection of its own, some hundred at once at most, and fails unless every one is answered 200. It stands
-// for a vendor while the daemon is restarted, so it does not try again.
+// connection of its own, some hundred at once at most, and fails unless every
+// one is answered 200. It stands for a vendor while the daemon is restarted, so
+// it does not try again.
 package main
 
 import (
